@@ -1,0 +1,1 @@
+"""When to listen, what to answer, and when to speak."""

@@ -1,0 +1,1 @@
+"""Effects between the voice and the audience."""

@@ -1,0 +1,1 @@
+"""Changes to a reply before it is spoken."""

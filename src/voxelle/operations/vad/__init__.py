@@ -1,0 +1,1 @@
+"""Voice activity detection: whether somebody is speaking."""
