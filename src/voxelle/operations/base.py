@@ -35,7 +35,7 @@ class Provider:
 
     options_type: ClassVar[type[Options]] = Options
 
-    is_paid: ClassVar[bool] = False
+    is_paid: bool = False
     """Whether each request may cost money; nothing is then asked for on speculation."""
 
     def __init__(self, options: Any) -> None:
