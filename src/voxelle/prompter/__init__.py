@@ -1,1 +1,1 @@
-"""What the language model is shown."""
+"""What the language model is shown: instructions, character, scene, people and history."""
