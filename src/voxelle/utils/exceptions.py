@@ -76,3 +76,45 @@ class AudioFilterError(OperationError):
     """An effect failed."""
 
     component = "filter_audio"
+
+
+class ProcessError(VoxelleException):
+    """A helper program died or did not start."""
+
+    component = "processes"
+
+
+class APIError(VoxelleException):
+    """Somebody asked the server for what they may not have, or in a way they may not."""
+
+    component = "api"
+
+
+class AuthenticationError(APIError):
+    """Nobody knows who is asking: the token is missing or wrong."""
+
+
+class AuthorizationError(APIError):
+    """Whoever asks is known, and may not do this."""
+
+
+class RateLimitError(APIError):
+    """Whoever asks does so too often."""
+
+
+class BackendError(VoxelleException):
+    """Something outside Voxelle failed."""
+
+    component = "backend"
+
+
+class DatabaseError(BackendError):
+    """What is kept on disk cannot be read or written."""
+
+    component = "database"
+
+
+class IntegrationError(BackendError):
+    """A service outside Voxelle failed."""
+
+    component = "integration"
