@@ -1,4 +1,4 @@
-"""A reply as it is written, cut into clauses that can be spoken."""
+"""What the voice is handed: one clause, and the expressions that belong to it."""
 
 from __future__ import annotations
 
