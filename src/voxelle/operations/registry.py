@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from importlib.metadata import entry_points
-from typing import Any, cast
+from importlib.metadata import PackageNotFoundError, entry_points, requires, version
+from typing import Any
 
 import pydantic
 from pydantic import BaseModel, ConfigDict
 
 from voxelle.operations.base import Options, Provider
 from voxelle.utils.exceptions import ConfigurationError
+
+_REQUIREMENT = re.compile(
+    r"(?P<name>[A-Za-z0-9._-]+)[^;]*;\s*\(?extra == ['\"](?P<extra>[\w-]+)['\"]\)?$"
+)
+"""A requirement of an extra, as it stands in a wheel: `pocketsphinx>=5.0.4; extra == 'espeak'`."""
 
 
 class Choice(BaseModel):
@@ -53,15 +60,32 @@ class Registry:
         """Import a provider's class; raise `ConfigurationError` if it cannot be."""
         places = self.places()
         if name not in places:
-            known = ", ".join(sorted(places))
-            raise ConfigurationError(
-                f"no {self.operation} provider is called {name!r}; known: {known}"
-            )
+            raise ConfigurationError(unknown(f"{self.operation} provider", name, places))
         module, _, attribute = places[name].partition(":")
         try:
-            return cast(type[Provider], getattr(importlib.import_module(module), attribute))
+            found: object = getattr(importlib.import_module(module), attribute)
         except ImportError as error:
             raise ConfigurationError(self._missing(name, error)) from error
+        except Exception as error:  # a plugin is somebody else's code: anything may happen
+            raise ConfigurationError(
+                f"{self.operation} {name!r} cannot be loaded from {places[name]}: "
+                f"{type(error).__name__}: {error}"
+            ) from error
+        if not (isinstance(found, type) and issubclass(found, Provider)):
+            raise ConfigurationError(
+                f"{self.operation} {name!r}: {places[name]} is not a class made from Provider"
+            )
+        return found
+
+    def lacking(self, name: str) -> tuple[str, ...]:
+        """Give the packages that a provider's extra asks for and that are not installed.
+
+        Nothing is imported; empty for providers that need no extra, and for plugins.
+        """
+        extra = self.extras.get(name)
+        wanted = [_REQUIREMENT.match(line) for line in requires("voxelle") or [] if extra]
+        names = [match["name"] for match in wanted if match and match["extra"] == extra]
+        return tuple(name for name in names if not _is_installed(name))
 
     def check(self, choice: Choice) -> tuple[type[Provider], Options]:
         """Give the chosen class and its checked options.
@@ -77,7 +101,11 @@ class Registry:
         try:
             provider, options = self.check(choice)
         except pydantic.ValidationError as error:
-            raise ConfigurationError(f"{self.operation} {choice.id!r}: {error}") from error
+            mistakes = "; ".join(
+                f"{'.'.join(map(str, mistake['loc'])) or 'options'}: {mistake['msg']}"
+                for mistake in error.errors(include_url=False, include_input=False)
+            )
+            raise ConfigurationError(f"{self.operation} {choice.id!r}: {mistakes}") from error
         return provider(options)
 
     def _missing(self, name: str, error: ImportError) -> str:
@@ -85,3 +113,20 @@ class Registry:
         if extra := self.extras.get(name):
             sentence += f"; install it with: pip install 'voxelle[{extra}]'"
         return sentence
+
+
+def unknown(what: str, name: str, known: Iterable[str]) -> str:
+    """Say that nothing has this name, what was probably meant, and which names there are."""
+    names = sorted(known)
+    sentence = f"no {what} is called {name[:100]!r}; known: {', '.join(names) or 'none'}"
+    if close := difflib.get_close_matches(name, names, n=1):
+        sentence += f"; did you mean {close[0]!r}?"
+    return sentence
+
+
+def _is_installed(distribution: str) -> bool:
+    try:
+        version(distribution)
+    except PackageNotFoundError:
+        return False
+    return True
