@@ -1,0 +1,169 @@
+"""What the sockets and the routes share: the rooms, and who is connected to them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Protocol
+
+from voxelle.audio import AudioFrame
+from voxelle.events import Member, Notice, PlaybackReported, StateChanged, StreamEventReceived
+from voxelle.server.encoder import NoticeEncoder
+from voxelle.server.limits import Limits
+from voxelle.utils.exceptions import ValidationError
+
+Key = tuple[str, str]
+"""Who somebody is: platform and id."""
+
+
+class Listener(Protocol):
+    """Whoever is told what happens in a room."""
+
+    plays_audio: bool
+
+    def take(self, notice: Notice) -> None:
+        """Get one notice; must neither wait nor raise."""
+        ...
+
+
+class Room(Protocol):
+    """A room as the server uses it; the conversation package has the real one."""
+
+    def enter(self, member: Member) -> None:
+        """Let somebody in, or take their new name and roles."""
+        ...
+
+    def leave(self, key: Key) -> None:
+        """Let somebody go."""
+        ...
+
+    def hear(self, key: Key, frame: AudioFrame) -> None:
+        """Take the next sound of somebody who is here."""
+        ...
+
+    def end_utterance(self, key: Key) -> None:
+        """Take it that somebody has finished speaking."""
+        ...
+
+    def read(self, member: Member, text: str) -> None:
+        """Take what somebody wrote."""
+        ...
+
+    def happen(self, event: StreamEventReceived) -> None:
+        """Take what happened on the stream."""
+        ...
+
+    def say(self, text: str) -> None:
+        """Let her say exactly this."""
+        ...
+
+    def direct(self, text: str) -> None:
+        """Give her a stage direction."""
+        ...
+
+    def stop(self) -> None:
+        """End this reply."""
+        ...
+
+    def silence(self) -> None:
+        """Let her be silent until `release`."""
+        ...
+
+    def release(self) -> None:
+        """Let her speak again."""
+        ...
+
+    def attach(self, listener: Listener) -> None:
+        """Tell this listener everything from now on."""
+        ...
+
+    def detach(self, listener: Listener) -> None:
+        """Tell this listener nothing any more."""
+        ...
+
+    def report(self, listener: Listener, report: PlaybackReported) -> None:
+        """Take how far a listener has played."""
+        ...
+
+
+class Rooms(Protocol):
+    """All rooms of this process."""
+
+    def room(self, name: str) -> Room:
+        """Give a room, made when it is missing; raise `ValidationError` if there are too many."""
+        ...
+
+
+class Desk:
+    """What the server keeps about one room; a listener itself, to know the room's state."""
+
+    plays_audio = False
+
+    def __init__(self, name: str, room: Room) -> None:
+        self.name, self.room = name, room
+        self.encoder = NoticeEncoder()
+        self.state = StateChanged(state="idle")
+        self.sessions = 0
+        self._seats: Counter[Key] = Counter()
+
+    def take(self, notice: Notice) -> None:
+        """Remember the state."""
+        if isinstance(notice, StateChanged):
+            self.state = notice
+
+    @property
+    def members(self) -> int:
+        """How many people are here."""
+        return len(self._seats)
+
+    def seat(self, member: Member, *, is_new: bool) -> None:
+        """Let somebody in for one session, or tell the room their new name or roles."""
+        self.room.enter(member)
+        if is_new:
+            self._seats[member.key] += 1
+
+    def unseat(self, key: Key) -> None:
+        """End one session's claim on somebody; with the last one they leave."""
+        self._seats[key] -= 1
+        if self._seats[key] <= 0:
+            del self._seats[key]
+            self.room.leave(key)
+
+
+class Hub:
+    """The desks of all rooms, and the number of open sessions.
+
+    `character` is her name. `detail` is what people should know about the state of the
+    operations, such as that the mind is a demo; it is shown to whoever joins.
+    """
+
+    def __init__(self, rooms: Rooms | None = None, limits: Limits | None = None) -> None:
+        self.rooms = rooms
+        """None while the server is still starting."""
+        self.limits = limits or Limits()
+        self.character = "Voxelle"
+        self.detail = ""
+        self.sessions = 0
+        self.desks: dict[str, Desk] = {}
+
+    def desk(self, name: str) -> Desk:
+        """Give the desk of a room, made when missing; `ValidationError` if there are too many."""
+        desk = self.desks.get(name)
+        if desk is None:
+            if self.rooms is None:
+                raise ValidationError("the server is still starting; try again in a moment")
+            room = self.rooms.room(name)
+            desk = self.desks[name] = Desk(name, room)
+            room.attach(desk)
+        return desk
+
+    def state(self, desk: Desk) -> StateChanged:
+        """Say what a room is doing, with the hub's detail where the room has none of its own."""
+        if desk.state.detail or not self.detail:
+            return desk.state
+        return desk.state.model_copy(update={"detail": self.detail})
+
+    def close(self) -> None:
+        """Stop listening to all rooms."""
+        for desk in self.desks.values():
+            desk.room.detach(desk)
+        self.desks.clear()

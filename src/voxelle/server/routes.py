@@ -1,0 +1,108 @@
+"""`/health`, `/ready` and the operator's commands over HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from fastapi import APIRouter, HTTPException
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict
+
+from voxelle.events import Text
+from voxelle.server.answers import bad, good
+from voxelle.server.hub import Desk, Hub, Room
+from voxelle.server.readiness import Readiness
+
+
+class Words(BaseModel):
+    """The body of `say` and `direct`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    text: Text
+
+
+def make_routes(hub: Hub, readiness: Readiness) -> APIRouter:
+    """Make the routes of one server."""
+    router = APIRouter()
+    _add_probes(router, readiness)
+    _add_state(router, hub, readiness)
+    _add_commands(router, hub)
+    return router
+
+
+def _add_probes(router: APIRouter, readiness: Readiness) -> None:
+    @router.get("/health")
+    async def health() -> dict[str, Any]:
+        """Say that the process lives."""
+        return good("alive")
+
+    @router.get("/ready")
+    async def ready() -> JSONResponse:
+        """Say 200 when everything works, else 503 with what is missing."""
+        data = {"operations": readiness.operations, "notes": readiness.notes}
+        if readiness.is_ready:
+            return JSONResponse(good("ready", data))
+        answer = bad("not_ready", readiness.detail or "the rooms are not open")
+        answer["data"] |= data | {"missing": readiness.missing}
+        return JSONResponse(answer, 503)
+
+
+def _add_state(router: APIRouter, hub: Hub, readiness: Readiness) -> None:
+    @router.get("/api/state")
+    async def state() -> dict[str, Any]:
+        """Say what every room is doing."""
+        data = {
+            "character": hub.character,
+            "is_ready": readiness.is_ready,
+            "operations": readiness.operations,
+            "missing": readiness.missing,
+            "notes": readiness.notes,
+            "sessions": hub.sessions,
+            "rooms": [_describe(desk, hub) for desk in hub.desks.values()],
+        }
+        return good("state", data)
+
+
+def _describe(desk: Desk, hub: Hub) -> dict[str, Any]:
+    state = hub.state(desk).model_dump(exclude={"type"})
+    return {"room": desk.name, **state, "members": desk.members, "sessions": desk.sessions}
+
+
+def _add_commands(router: APIRouter, hub: Hub) -> None:
+    plain: dict[str, tuple[Callable[[Room], None], str]] = {
+        "silence": (lambda room: room.silence(), "silent until released; she still hears"),
+        "release": (lambda room: room.release(), "she may speak again"),
+        "stop": (lambda room: room.stop(), "this reply is ended"),
+    }
+    with_words: dict[str, tuple[Callable[[Room, str], None], str]] = {
+        "say": (lambda room, text: room.say(text), "she will say it"),
+        "direct": (lambda room, text: room.direct(text), "she was told"),
+    }
+
+    def add_plain(name: str, act: Callable[[Room], None], message: str) -> None:
+        async def command(room: str) -> dict[str, Any]:
+            act(_find(hub, room).room)
+            return good(message)
+
+        router.post(f"/api/rooms/{{room}}/{name}", name=name, summary=message)(command)
+
+    def add_with_words(name: str, act: Callable[[Room, str], None], message: str) -> None:
+        async def command(room: str, words: Words) -> dict[str, Any]:
+            act(_find(hub, room).room, words.text)
+            return good(message)
+
+        router.post(f"/api/rooms/{{room}}/{name}", name=name, summary=message)(command)
+
+    for name, (act, message) in plain.items():
+        add_plain(name, act, message)
+    for name, (act_on, message) in with_words.items():
+        add_with_words(name, act_on, message)
+
+
+def _find(hub: Hub, name: str) -> Desk:
+    if name != "main" and name not in hub.desks:
+        known = ", ".join(sorted(hub.desks)[:20]) or "none yet"
+        raise HTTPException(404, f"no room is called {name[:100]!r}; open rooms: {known}")
+    return hub.desk(name)
