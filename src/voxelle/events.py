@@ -26,6 +26,9 @@ Role: TypeAlias = Literal["owner", "moderator", "vip", "subscriber", "member", "
 Source: TypeAlias = Literal["voice", "chat", "event", "direction", "idle"]
 """Where something that may deserve an answer came from."""
 
+State: TypeAlias = Literal["idle", "listening", "thinking", "speaking", "silenced"]
+"""What she is doing."""
+
 MAX_PAYLOAD = 64_000
 """Bytes of sound in one message: two seconds of ear audio, far above the usual 20 ms."""
 
@@ -206,7 +209,7 @@ class StateChanged(_Notice):
     """What she is doing now."""
 
     type: Literal["state_changed"] = "state_changed"
-    state: Literal["idle", "listening", "thinking", "speaking", "silenced"]
+    state: State
     turn: TurnNumber = 0
     detail: str = ""
     """In words, for a person; such as which provider is a demo."""

@@ -15,7 +15,7 @@ class _Settings(BaseModel):
 
 
 class EndpointingSettings(_Settings):
-    """After how much silence somebody has finished; adapts to what they said and to how they pause."""
+    """After how much silence somebody has finished; adapted to their words and their pauses."""
 
     finished_s: float = Field(
         default=0.35,
@@ -73,7 +73,7 @@ class BargeInSettings(_Settings):
         default=1.4,
         ge=0.1,
         le=5,
-        description="Seconds of speech that may pass as a back-channel ('mhm', 'yeah'); more stops her.",
+        description="Seconds of speech that may pass as a back-channel ('mhm', 'yeah').",
     )
     back_channels: tuple[str, ...] = Field(
         default=(
@@ -131,8 +131,8 @@ class ConversationSettings(_Settings):
     )
     speculation: Literal["auto", "on", "off"] = Field(
         default="auto",
-        description="Whether a reply is prepared at the first silence and thrown away if the person "
-        "goes on; auto does so unless the language model or the voice costs money.",
+        description="Whether a reply is prepared at the first silence, and thrown away if the "
+        "person goes on; auto does so unless the language model or the voice costs money.",
     )
     lead_s: float = Field(
         default=0.08,
