@@ -173,6 +173,7 @@ class Room:
 
     def stop(self) -> None:
         """End her reply now; what was heard of it stays in the history."""
+        self._answered = None
         self._floor.stop("interrupted")
         self._update_state()
 
@@ -188,8 +189,8 @@ class Room:
     def release(self) -> None:
         """End the silence; nothing that waited during it is answered late."""
         self.is_silenced = False
-        self._update_state()
         self._consider()
+        self._update_state()
 
     # --- what the ears tell ---
 
@@ -250,8 +251,8 @@ class Room:
             self._go_on(overlapped)
         if not words:
             self._speculation.discard(utterance)
-        self._update_state()
         self._consider()
+        self._update_state()
 
     # --- what the floor tells ---
 
@@ -272,8 +273,8 @@ class Room:
         elif end.reason == "interrupted" and impulse is not None and turn.is_unheard:
             # Nobody heard a word of the answer: the question still stands.
             self._director.offer(impulse)
-        self._update_state()
         self._consider()
+        self._update_state()
 
     # --- how she decides ---
 
