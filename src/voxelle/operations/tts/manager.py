@@ -1,0 +1,32 @@
+"""The voice in use."""
+
+from __future__ import annotations
+
+from voxelle.audio import AudioFrame
+from voxelle.operations.base import TTS
+from voxelle.operations.manager import OperationManager
+from voxelle.operations.registry import Registry
+from voxelle.streams import Stream
+from voxelle.utils.exceptions import TTSError
+
+
+class TTSManager(OperationManager[TTS]):
+    """Speaks with whichever voice is in use."""
+
+    registry = Registry(
+        "tts",
+        {
+            "espeak": "voxelle.operations.tts.espeak:EspeakTTS",
+            "openai": "voxelle.operations.tts.openai:OpenAITTS",
+            "tone": "voxelle.operations.tts.tone:ToneTTS",
+        },
+        {"espeak": "espeak"},
+    )
+    error = TTSError
+
+    def speak(self, line: str) -> Stream[AudioFrame]:
+        """Read one line aloud; a failing voice raises `TTSError`.
+
+        `OperationManager.attempt` says when another voice is asked instead.
+        """
+        return self.attempt(lambda voice: voice.speak(line))
