@@ -59,7 +59,7 @@ class Call:
         self._ahead = child.settings.ahead
         self._taken = 0
         self._is_complete = False
-        self._answers: asyncio.Queue[Answer | VoxelleException | None] = asyncio.Queue()
+        self._answers: asyncio.Queue[Answer | Exception | None] = asyncio.Queue()
 
     async def send(self, payload: bytes) -> None:
         """Send more of the request; waits while the pipe is full, raises if the worker died."""
@@ -77,13 +77,17 @@ class Call:
         is silent for too long is killed, so that the next request meets a fresh one.
         """
         while (answer := await self._next()) is not None:
-            if isinstance(answer, VoxelleException):
+            if isinstance(answer, Exception):
                 raise answer
             self._taken += 1
             if self._taken >= max(1, self._ahead // 2):
                 self._child.post({"call": self.number, "do": "go_on", "answers": self._taken})
                 self._taken = 0
             yield answer
+
+    def fail(self, error: Exception) -> None:
+        """End the answers with an error of ours: what was to be sent cannot be."""
+        self._answers.put_nowait(error)
 
     def put(self, answer: Answer | VoxelleException | None) -> None:
         """Take in what the worker says; None is the end. Raises `ProcessError` if unasked for."""
@@ -97,7 +101,7 @@ class Call:
         if self._child.calls.pop(self.number, None) is not None:
             self._child.post({"call": self.number, "do": "cancel"})
 
-    async def _next(self) -> Answer | VoxelleException | None:
+    async def _next(self) -> Answer | Exception | None:
         limit = self._child.settings.answer_s if self._is_complete else None
         try:
             async with asyncio.timeout(limit):

@@ -47,7 +47,7 @@ class Request:
         self.header = header
         self.number = number
         self.is_complete = False
-        """Whether nothing more of it will arrive."""
+        """Whether nothing more of it will arrive; ask before the last `read`, not after it."""
         self.is_cancelled = False
         """Whether nobody waits for an answer any more; long work looks at it now and then."""
         self.may_send = int(header.get("ahead", 1))

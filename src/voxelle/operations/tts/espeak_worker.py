@@ -97,9 +97,10 @@ def read_text(request: Request) -> Iterator[Turn | str]:
     """Wait for the whole text of a request; its last item is the text."""
     parts: list[bytes] = []
     while True:
+        is_complete = request.is_complete  # before the rest is read: then it is all
         while (part := request.read()) is not None:
             parts.append(part)
-        if request.is_complete:
+        if is_complete:
             yield b"".join(parts).decode()
             return
         yield Turn.WAIT
