@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack, aclosing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, aclosing, contextmanager
 from typing import TypeVar
 
 from voxelle.operations.manager import OperationManager
 from voxelle.operations.registry import Choice
+from voxelle.operations.seat import Seat
 from voxelle.streams import Stream
 
 P = TypeVar("P")
@@ -49,6 +50,15 @@ class ChainManager(OperationManager[P]):
         """The providers in use, in their order."""
         return tuple(seat.provider for seat in self._seats)
 
+    @contextmanager
+    def running(self) -> Iterator[tuple[Seat[P], ...]]:
+        """Give the chain in use, and keep all of it open meanwhile."""
+        seats = self._seats
+        with ExitStack() as running:
+            for seat in seats:
+                running.enter_context(seat.running())
+            yield seats
+
     async def through(
         self, stream: Stream[T], apply: Callable[[P, Stream[T]], Stream[T]]
     ) -> Stream[T]:
@@ -57,10 +67,8 @@ class ChainManager(OperationManager[P]):
         The chain is the one in use when the first item is asked for, to the end of the stream.
         To close this stream is to close `stream`.
         """
-        seats = self._seats
-        with ExitStack() as running:
+        with self.running() as seats:
             for seat in seats:
-                running.enter_context(seat.running())
                 stream = self.guard(apply(seat.provider, stream), seat.name)
             async with aclosing(stream):
                 async for item in stream:

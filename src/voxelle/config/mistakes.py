@@ -1,0 +1,153 @@
+"""Mistakes of a config as sentences: where, what, and what is allowed instead."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Collection, Iterable, Sequence
+from pathlib import Path
+from typing import Any, get_args
+
+import pydantic
+from pydantic import BaseModel
+from pydantic_core import ErrorDetails
+
+from voxelle.config.document import Document, Key, Slip
+from voxelle.utils.exceptions import ConfigurationError
+
+SHOWN = 80
+"""Characters of a wrong value that are shown."""
+
+HIDDEN = "(secret)"
+
+_SECRET = re.compile(r"(key|token|secret|password|passwd|credential)s?$", re.IGNORECASE)
+
+
+def slips_of(
+    error: pydantic.ValidationError, model: type[BaseModel], prefix: Key = ()
+) -> list[Slip]:
+    """Turn what pydantic found wrong with a model's data into sentences."""
+    found = error.errors(include_url=False)
+    return [
+        Slip((*prefix, *details["loc"]), _sentence(details, model), value=_shown(details))
+        for details in found
+    ]
+
+
+def report(name: str, document: Document, slips: Iterable[Slip], secrets: Collection[str]) -> None:
+    """Raise one `ConfigurationError` that names all slips in the order of the file, if any.
+
+    Only the first slip of a key is named. The error's context holds them one by one, as
+    `mistakes`. Texts in `secrets` are never shown.
+    """
+    by_key: dict[Key, Slip] = {}
+    for slip in slips:
+        by_key.setdefault(slip.key, slip)
+    if not by_key:
+        return
+    ordered = sorted(by_key.values(), key=lambda slip: slip.line or document.line(slip.key))
+    lines = [_line(name, document, slip, secrets) for slip in ordered]
+    count = f"{len(lines)} mistakes" if len(lines) > 1 else "one mistake"
+    raise ConfigurationError(
+        "\n".join([f"{count} in {name}:", *(f"  {line}" for line in lines)]),
+        file=name,
+        mistakes=lines,
+    )
+
+
+def shown_path(path: Path, root: Path) -> str:
+    """Give a path as people call it: relative to the home if it lies there."""
+    path = path.resolve()
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
+
+
+def known_keys(model: type[BaseModel], key: Sequence[str | int]) -> list[str]:
+    """Give the names that may stand beside a key of a model; empty if any may."""
+    current: type[BaseModel] | None = model
+    annotation: object = model
+    for part in key[:-1]:
+        if current is not None:
+            field = current.model_fields.get(str(part))
+            annotation = field.annotation if field else None
+        else:  # inside a list or a dict: the part is an index or a name of the user's own
+            annotation = next(reversed(get_args(annotation) or (None,)), None)
+            annotation = model if annotation is Ellipsis else annotation
+        current = _model_in(annotation)
+    return list(current.model_fields) if current else []
+
+
+def _model_in(annotation: object) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return None
+
+
+def _sentence(details: ErrorDetails, model: type[BaseModel]) -> str:
+    kind = details["type"]
+    if kind == "missing":
+        return "is missing"
+    if kind == "extra_forbidden":
+        known = known_keys(model, details["loc"])
+        sentence = f"is an unknown key; known here: {', '.join(known) or 'none'}"
+        return sentence + _guess(str(details["loc"][-1]), known)
+    sentence = details["msg"].removeprefix("Value error, ")
+    sentence = sentence.replace("Input should be", "must be").replace(
+        "unable to parse string as an integer", "this is no whole number"
+    )
+    if kind in {"literal_error", "enum"}:
+        allowed = re.findall(r"'([^']*)'", details.get("ctx", {}).get("expected", ""))
+        sentence += _guess(str(details["input"]), allowed)
+    if isinstance(details["input"], bool) and kind == "string_type":
+        sentence += "; put quotes around yes, no, on and off"
+    return sentence
+
+
+def _guess(word: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(word, known, n=1)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+def _shown(details: ErrorDetails) -> str:
+    value: Any = details["input"]
+    if details["type"] == "missing" or isinstance(value, dict | list | tuple | BaseModel):
+        return ""
+    if _SECRET.search(str(details["loc"][-1])) and value is not None:
+        return HIDDEN
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= SHOWN else text[: SHOWN - 3] + "..."
+
+
+def _line(name: str, document: Document, slip: Slip, secrets: Collection[str]) -> str:
+    line = slip.line or document.line(slip.key)
+    place = f"{name}:{line}" if line else name
+    value = HIDDEN if any(secret in slip.value for secret in secrets) else slip.value
+    text = _name(slip.key, document.data)
+    if value:
+        text += f" = {value}"
+    sentence = slip.sentence
+    for secret in secrets:
+        if len(secret) > 3:  # a shorter one is no secret, and stands in many words
+            sentence = sentence.replace(secret, HIDDEN)
+    return f"{place}: {text}: {sentence}"
+
+
+def _name(key: Key, data: Any) -> str:
+    """Write a key as `operations[2] (tts espeak).rate`."""
+    text = ""
+    for index, part in enumerate(key):
+        if isinstance(part, int):
+            text += f"[{part}]"
+            if index == 1 and key[0] == "operations":
+                text += _entry(data, part)
+        else:
+            text += f".{part}" if text else part
+    return text or "file"
+
+
+def _entry(data: Any, index: int) -> str:
+    entry = data["operations"][index]
+    if not isinstance(entry, dict):
+        return ""
+    words = [str(entry[name])[:40] for name in ("role", "id") if name in entry]
+    return f" ({' '.join(words)})" if words else ""
