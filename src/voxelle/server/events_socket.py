@@ -96,5 +96,3 @@ class EventsSession(Session):
         kinds = [TOPICS[topic] for topic in request.topics]
         self._wanted = frozenset[type[Notice]]().union(*kinds)
         self.join(desk)
-        if "state" in request.topics:
-            self.tell(self.hub.state(desk))

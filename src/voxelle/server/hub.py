@@ -73,7 +73,7 @@ class Room(Protocol):
         ...
 
     def attach(self, listener: Listener) -> None:
-        """Tell this listener everything from now on."""
+        """Tell this listener what she is doing, and everything from now on."""
         ...
 
     def detach(self, listener: Listener) -> None:
@@ -132,8 +132,7 @@ class Desk:
 class Hub:
     """The desks of all rooms, and the number of open sessions.
 
-    `character` is her name. `detail` is what people should know about the state of the
-    operations, such as that the mind is a demo; it is shown to whoever joins.
+    `character` is her name.
     """
 
     def __init__(self, rooms: Rooms | None = None, limits: Limits | None = None) -> None:
@@ -141,7 +140,6 @@ class Hub:
         """None while the server is still starting."""
         self.limits = limits or Limits()
         self.character = "Voxelle"
-        self.detail = ""
         self.sessions = 0
         self.desks: dict[str, Desk] = {}
 
@@ -155,12 +153,6 @@ class Hub:
             desk = self.desks[name] = Desk(name, room)
             room.attach(desk)
         return desk
-
-    def state(self, desk: Desk) -> StateChanged:
-        """Say what a room is doing, with the hub's detail where the room has none of its own."""
-        if desk.state.detail or not self.detail:
-            return desk.state
-        return desk.state.model_copy(update={"detail": self.detail})
 
     def close(self) -> None:
         """Stop listening to all rooms."""

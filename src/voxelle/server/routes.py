@@ -60,13 +60,13 @@ def _add_state(router: APIRouter, hub: Hub, readiness: Readiness) -> None:
             "missing": readiness.missing,
             "notes": readiness.notes,
             "sessions": hub.sessions,
-            "rooms": [_describe(desk, hub) for desk in hub.desks.values()],
+            "rooms": [_describe(desk) for desk in hub.desks.values()],
         }
         return good("state", data)
 
 
-def _describe(desk: Desk, hub: Hub) -> dict[str, Any]:
-    state = hub.state(desk).model_dump(exclude={"type"})
+def _describe(desk: Desk) -> dict[str, Any]:
+    state = desk.state.model_dump(exclude={"type"})
     return {"room": desk.name, **state, "members": desk.members, "sessions": desk.sessions}
 
 

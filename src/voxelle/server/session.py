@@ -141,7 +141,7 @@ class Session:
             self._wire.cut(code, reason, self.limits.cut_s)
 
     def join(self, desk: Desk) -> None:
-        """Take part in a room: confirm it, tell its state, and listen from now on."""
+        """Take part in a room: confirm it, and listen from now on; the room tells its state."""
         self._joined()
         self._leave()
         self.desk = desk
@@ -190,7 +190,9 @@ class Session:
     def _fail(self, reference: str) -> None:
         text = f"the server failed on this message; the log has more under {reference}"
         self.report("internal", text, reference)
-        self.cut(BROKEN, text)
+        self._mistakes += 1
+        if self._mistakes >= self.limits.mistakes:
+            self.cut(BROKEN, text)
 
     def _is_too_slow(self) -> bool:
         # Four seconds of sound and a little text; what is older is worth nothing to a listener.

@@ -100,7 +100,6 @@ class VoiceSession(Session):
         self.plays_audio = request.wants_audio
         self.rate = request.rate if request.wants_audio else VOICE_RATE
         self.join(desk)
-        self.tell(self.hub.state(desk))
 
     def _hear(self, room: Room, request: AudioReceived, now: float) -> None:
         payload, seat = request.payload, self._seat(request.member)
