@@ -81,7 +81,6 @@ class ConfigWatcher:
             debounce=10 * SETTLE_MS,
             stop_event=stop,
             recursive=False,
-            raise_interrupt=False,
         )
         async with aclosing(watching) as events:
             async for event in events:
