@@ -7,10 +7,10 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+
 from studio.people import Person
 from studio.players import ScriptedEar, ScriptedMind, Spoken, ToneVoice
 from studio.studio import open_studio, quiet_settings
-
 from voxelle.events import AudioSpoken, TurnEnded, VoiceStopped
 
 Trace = Callable[[str], None]

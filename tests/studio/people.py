@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import TypeVar
 
 import numpy as np
 
@@ -34,6 +35,8 @@ PREBUFFER_S = 0.06
 """Seconds a loudspeaker waits before it plays, as the browser's does."""
 
 REPORT_S = 0.1
+
+N = TypeVar("N")
 
 
 class Person:
@@ -96,7 +99,7 @@ class Loudspeaker:
         elif isinstance(notice, VoiceStopped):
             self._stop(notice.turn)
 
-    def of(self, kind: type) -> list[Notice]:
+    def of(self, kind: type[N]) -> list[N]:
         return [notice for notice in self.notices if isinstance(notice, kind)]
 
     def _play(self, notice: AudioSpoken) -> None:

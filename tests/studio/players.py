@@ -29,7 +29,8 @@ class LoudnessVad:
         pass
 
     def score(self, streams: list[int], windows: NDArray[np.float32]) -> NDArray[np.float32]:
-        return (np.abs(windows).mean(axis=1) > _LOUD).astype(np.float32)
+        loud: NDArray[np.bool_] = np.abs(windows).mean(axis=1) > _LOUD
+        return loud.astype(np.float32)
 
 
 @dataclass

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 
 from studio.people import Chronicler, Loudspeaker, Person
 from studio.players import LoudnessVad, NoEffect, NoFilter, ScriptedEar, ScriptedMind, ToneVoice
-
 from voxelle.conversation.cast import Cast
 from voxelle.conversation.clock import OutputClock
 from voxelle.conversation.room import Room
