@@ -9,11 +9,10 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from voxelle.audio import VOICE_RATE, AudioFrame
+from voxelle.audio import VOICE_RATE, AudioFrame, reframe
 from voxelle.conversation.cast import Cast
 from voxelle.conversation.playout import Playout
 from voxelle.conversation.script import Line, split_script
-from voxelle.conversation.steady import steady
 from voxelle.events import Source
 from voxelle.messages import Message
 from voxelle.streams import Stream, prefetch
@@ -160,7 +159,7 @@ class Turn:
         """Put the sound of the line's text from character `at` on into what follows."""
         start = line.seconds
         filtered = self._cast.audio_filter.apply(self._cast.tts.speak(line.clause.text[at:]))
-        async with aclosing(steady(filtered)) as frames:
+        async with aclosing(reframe(filtered)) as frames:
             async for frame in frames:
                 self._stamp("first_audio")
                 if start or at:
