@@ -1,0 +1,102 @@
+"""The command line of start.py."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+import webbrowser
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from voxelle_launcher import preparing
+from voxelle_launcher.core import Core, address, check_port
+from voxelle_launcher.environment import Environment, clean
+from voxelle_launcher.trouble import SetupError
+
+ROOT = Path(__file__).resolve().parents[2]
+PORT = 7272
+
+RUN_SETS = ("base", "pocketsphinx", "espeak")
+TEST_SETS = (*RUN_SETS, "dev")
+WITH = ("local",)
+"""Sets that a person may ask for."""
+
+
+def main(arguments: Sequence[str], root: Path = ROOT) -> int:
+    """Do what the command line says and give the exit code; never raises."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a Windows console that cannot show a letter of a path
+            stream.reconfigure(errors="backslashreplace", line_buffering=True)
+    try:
+        if arguments and arguments[0] == "test":
+            return _test(Environment(root), arguments[1:])
+        return _start(Environment(root), _parse(arguments))
+    except SetupError as error:
+        print(f"\n{error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nStopped. The next start goes on from here.", file=sys.stderr)
+        return 130
+
+
+def _parse(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="start.py",
+        description="Set up Voxelle if needed, start it and open its page.",
+        epilog="`python start.py test [pytest arguments]` runs the tests.",
+    )
+    parser.add_argument("--no-browser", action="store_true", help="do not open the page")
+    parser.add_argument("--port", type=_port, default=PORT, help=f"of the page (default {PORT})")
+    parser.add_argument("--config", metavar="FILE", help="start with this config file")
+    parser.add_argument(
+        "--with", dest="extra", action="append", default=[], choices=WITH, help="install this, too"
+    )
+    parser.add_argument("--fresh", action="store_true", help="make the environment .venv anew")
+    return parser.parse_args(arguments)
+
+
+def _port(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 65535:
+        raise argparse.ArgumentTypeError(f"a port is a number from 1 to 65535, not {text!r}")
+    return int(text)
+
+
+def _start(environment: Environment, options: argparse.Namespace) -> int:
+    begin = time.perf_counter()
+    port: int = options.port
+    check_port(port)
+    names = [*RUN_SETS, *options.extra]
+    preparing.prepare(environment, names, _say, is_fresh=options.fresh)
+    command = [str(environment.python), "-m", "voxelle", "run", "--port", str(port)]
+    if options.config:
+        command += ["--config", str(Path(options.config).absolute())]
+
+    def when_ready() -> None:
+        took = time.perf_counter() - begin
+        _say(f"Voxelle is ready at {address(port)} after {took:.1f} s. Ctrl+C stops it.")
+        if not options.no_browser:
+            _open(address(port))
+
+    return Core(command, environment.root).run(port, _say, when_ready)
+
+
+def _test(environment: Environment, arguments: Sequence[str]) -> int:
+    preparing.prepare(environment, TEST_SETS, _say, is_fresh=False)
+    command = [str(environment.python), "-m", "pytest", *arguments]
+    return subprocess.run(command, cwd=environment.root, env=clean(), check=False).returncode
+
+
+def _open(page: str, browse: Callable[[str], bool] = webbrowser.open) -> None:
+    has_screen = sys.platform in ("win32", "darwin") or any(
+        os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
+    )
+    # Without a screen a text browser would take the terminal over.
+    if not has_screen or not browse(page):
+        _say(f"Open {page} in a browser.")
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
