@@ -19,7 +19,7 @@ from pydantic import Field, SecretStr, field_validator
 from voxelle.operations import base
 from voxelle.operations.openai_failures import explain
 from voxelle.streams import Stream
-from voxelle.utils.exceptions import ConfigurationError, OperationError
+from voxelle.utils.exceptions import ConfigurationError, OperationError, VoxelleException
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -157,7 +157,9 @@ class OpenAIProvider(base.Provider):
             async with aclosing(stream):
                 async for item in stream:
                     yield item
-        except OperationError:
+        except (
+            VoxelleException
+        ):  # ours already: a tool, or what was heard, is wrong and not the server
             raise
         except Exception as error:
             raise await self.explained(error, model) from error

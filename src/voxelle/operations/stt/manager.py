@@ -32,6 +32,7 @@ class STTManager(OperationManager[STT]):
     async def transcribe(self, utterance: Stream[AudioFrame]) -> Stream[Transcript]:
         """Give ever better transcripts; the last one, and only it, is final.
 
+        A partial transcript that says nothing new is left out.
         A failing ear raises `STTError`; until it has given something, the next one hears the
         utterance from its beginning. Sound that is no finite 16 kHz mono raises
         `ValidationError`. To close this stream is to close `utterance`.
@@ -42,5 +43,8 @@ class STTManager(OperationManager[STT]):
                 self.attempt(lambda ear: ear.transcribe(replay.again()), replay)
             ) as transcripts,
         ):
+            told = ""
             async for transcript in transcripts:
-                yield transcript
+                if transcript.is_final or transcript.text != told:
+                    told = transcript.text
+                    yield transcript

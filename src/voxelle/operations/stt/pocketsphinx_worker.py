@@ -6,7 +6,8 @@ cepstral mean (what the microphone and the room add to everything) taken from th
 it is 29 %, about the same as if the whole utterance were known beforehand. That mean is not known
 at the beginning: so whenever twice as much was heard as the last time, the mean is taken anew and
 the utterance is decoded again from its beginning, which costs the time twice over at most, but is
-done while the person speaks. The second pass at the end (fwdflat) is left out: it costs 0.1-0.7 s there.
+done while the person speaks. The second pass at the end (fwdflat) is left out: it costs another
+0.1 to 0.7 s there.
 """
 
 from __future__ import annotations

@@ -7,7 +7,6 @@ it. It makes 500 seconds of speech per second, and knows when each word and phon
 from __future__ import annotations
 
 import json
-import unicodedata
 from contextlib import aclosing
 from importlib.util import find_spec
 from types import TracebackType
@@ -18,6 +17,7 @@ from pydantic import Field
 
 from voxelle.audio import AudioFrame, Mark
 from voxelle.operations.base import Options, Provider
+from voxelle.operations.tts.lines import plain
 from voxelle.processes.child import Answer
 from voxelle.processes.worker import Worker, WorkerSettings
 from voxelle.streams import Stream
@@ -106,14 +106,6 @@ class EspeakTTS(Provider):
                         yield frame
         except ProcessError as error:
             raise TTSError(f"espeak: {error}", provider="espeak", is_retryable=True) from error
-
-
-def plain(line: str) -> str:
-    """Replace what could be a command or an error by as many blanks: control characters, halves.
-
-    espeak-ng takes some control characters for commands, and NUL for the end.
-    """
-    return "".join(" " if unicodedata.category(one) in ("Cc", "Cs", "Cn") else one for one in line)
 
 
 def _frame(answer: Answer, rate: int, start: float, text: str) -> AudioFrame:

@@ -6,6 +6,7 @@ from voxelle.audio import AudioFrame
 from voxelle.operations.base import TTS
 from voxelle.operations.manager import OperationManager
 from voxelle.operations.registry import Registry
+from voxelle.operations.tts.lines import plain
 from voxelle.streams import Stream
 from voxelle.utils.exceptions import TTSError
 
@@ -27,6 +28,8 @@ class TTSManager(OperationManager[TTS]):
     def speak(self, line: str) -> Stream[AudioFrame]:
         """Read one line aloud; a failing voice raises `TTSError`.
 
-        `OperationManager.attempt` says when another voice is asked instead.
+        Characters that nobody can read are blanks to the voice. `OperationManager.attempt` says
+        when another voice is asked instead.
         """
-        return self.attempt(lambda voice: voice.speak(line))
+        text = plain(line)
+        return self.attempt(lambda voice: voice.speak(text))

@@ -7,9 +7,11 @@ import logging
 from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from voxelle.audio import EAR_RATE, Samples
 from voxelle.operations.base import VAD
+from voxelle.utils.exceptions import OperationError
 
 log = logging.getLogger(__name__)
 
@@ -139,10 +141,18 @@ class SharedVad:
             stream.drop(WINDOW)
         if any(stream.waiting >= WINDOW for stream in ready):
             self._timer = asyncio.get_running_loop().call_soon(self._flush)
-        scores = self._vad.score([stream.index for stream in ready], windows)
-        for stream, score in zip(ready, scores.tolist(), strict=True):
+        for stream, score in zip(ready, self._score(ready, windows), strict=True):
             if stream.is_open:
                 self._tell(stream, score)
+
+    def _score(self, ready: list[VadStream], windows: NDArray[np.float32]) -> list[float]:
+        """Ask the detector; one that fails hears nobody, so that who speaks now comes to an end."""
+        try:
+            scores: list[float] = self._vad.score([one.index for one in ready], windows).tolist()
+        except OperationError:
+            log.exception("the voice detector failed")
+            return [0.0] * len(ready)
+        return scores
 
     @staticmethod
     def _tell(stream: VadStream, score: float) -> None:
