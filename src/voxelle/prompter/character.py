@@ -127,7 +127,7 @@ def describe(character: Character) -> str:
         tags = [f"- [{tag}] {meaning}".rstrip() for tag, meaning in character.expressions.items()]
         parts.append("\n".join(["## Expressions your face can show", *tags]))
     if character.greeting:
-        parts.append(f"## How you greet\n{character.greeting}")
+        parts.append(f"## How you greet ({{user}} stands for the name)\n{character.greeting}")
     return "\n\n".join(parts)
 
 
