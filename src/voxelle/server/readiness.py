@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from voxelle.operations.status import Status
+
 
 @dataclass(slots=True)
 class Readiness:
@@ -15,10 +17,10 @@ class Readiness:
     operations: dict[str, str] = field(default_factory=dict[str, str])
     """Names of the providers in use by operation, such as `{"tts": "espeak"}`."""
 
-    missing: dict[str, str] = field(default_factory=lambda: {"start": "it is still starting"})
-    """What does not work by operation, each with a sentence that says why and how to mend it."""
+    missing: dict[str, str] = field(default_factory=dict[str, str])
+    """What does not work, each with a sentence that says why and how to mend it."""
 
-    notes: list[str] = field(default_factory=list[str])
+    notes: dict[str, str] = field(default_factory=dict[str, str])
     """What works but a person should know, such as that the mind is a demo."""
 
     @property
@@ -29,4 +31,20 @@ class Readiness:
     @property
     def detail(self) -> str:
         """All in one line, for a person; empty if there is nothing to say."""
-        return "; ".join([*(f"{what}: {why}" for what, why in self.missing.items()), *self.notes])
+        told = [f"{what}: {why}" for what, why in self.missing.items()]
+        return "; ".join([*told, *self.notes.values()])
+
+    def take(self, status: Status) -> None:
+        """Take note of how an operation is doing."""
+        what = status.operation
+        self.operations[what] = status.name
+        self.missing.pop(what, None)
+        self.notes.pop(what, None)
+        if status.state == "down":
+            self.missing[what] = status.error or "nothing is in use"
+        elif what == "t2t" and status.name == "offline":
+            self.notes[what] = "offline demo mind; connect a language model in Settings"
+            if status.error:
+                self.notes[what] += f" (the other one failed: {status.error})"
+        elif status.state == "degraded":
+            self.notes[what] = f"{what} is answered by {status.name}: {status.error}"

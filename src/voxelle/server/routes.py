@@ -44,7 +44,7 @@ def _add_probes(router: APIRouter, readiness: Readiness) -> None:
         data = {"operations": readiness.operations, "notes": readiness.notes}
         if readiness.is_ready:
             return JSONResponse(good("ready", data))
-        answer = bad("not_ready", readiness.detail or "the rooms are not open")
+        answer = bad("not_ready", readiness.detail or "it is still starting")
         answer["data"] |= data | {"missing": readiness.missing}
         return JSONResponse(answer, 503)
 
