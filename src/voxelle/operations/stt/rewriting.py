@@ -140,9 +140,11 @@ async def rewrite(
         text = ""
         if not recording.is_silent:
             async with aclosing(write(await recording.samples(), True)) as texts:
-                async for text in texts:
-                    yield Transcript(spoken(text), is_final=False)
-        yield Transcript(spoken(text), is_final=True)
+                async for whole in texts:
+                    told, text = text, spoken(whole)
+                    if text and text != told:
+                        yield Transcript(text, is_final=False)
+        yield Transcript(text, is_final=True)
     finally:
         reading.cancel()
         await asyncio.wait([reading])
