@@ -27,8 +27,6 @@ sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "tes
 
 from stubs import (
     EAR_FRAME,
-    EAR_RATE,
-    FRAME_SECONDS,
     Audience,
     machine,
     make_cast,
@@ -37,7 +35,7 @@ from stubs import (
 )
 
 from conftest import VirtualTimeLoop
-from voxelle.audio import AudioFrame
+from voxelle.audio import EAR_RATE, FRAME_SECONDS, AudioFrame
 from voxelle.conversation.room import Room
 from voxelle.conversation.rooms import Rooms
 from voxelle.conversation.settings import ConversationSettings

@@ -23,6 +23,8 @@ from voxelle.events import (
     TurnStarted,
     VoiceStopped,
 )
+from voxelle.operations.base import Transcript
+from voxelle.streams import Stream
 from voxelle.utils.exceptions import STTError, ValidationError
 
 REPLY = "Hello there Ann, how nice to see you here on this fine and sunny day."
@@ -112,6 +114,23 @@ async def test_ear_that_fails_is_told_and_what_was_understood_before_is_answered
     await studio.ann.speak(1.0)
     await studio.ann.pause(3.0)
     assert len(studio.mind.asked) == 1
+
+
+async def test_she_does_not_talk_over_somebody_whose_ear_has_failed(studios: Make) -> None:
+    class DeadEar:
+        async def transcribe(self, utterance: Stream[AudioFrame]) -> Stream[Transcript]:
+            raise STTError("there is no ear", provider="dead", is_retryable=False)
+            yield Transcript("", is_final=True)
+
+    studio = studios(mind=ScriptedMind([REPLY]), stt=DeadEar())
+    speaking = asyncio.create_task(studio.ann.speak(4.0))
+    await asyncio.sleep(1.0)
+    Person(studio.room, "Ben").write("hi")
+    await asyncio.sleep(2.9)
+    assert not studio.speaker.of(TurnStarted)
+    await speaking
+    await studio.ann.pause(8.0)
+    assert own(studio) == [REPLY]
 
 
 async def test_ear_that_never_answers_is_given_up(studios: Make) -> None:

@@ -200,7 +200,7 @@ class Room:
         self._idle.wake()
         self._speculation.discard()
         turn = self._floor.turn
-        if turn is not None and self._may_interrupt(utterance):
+        if turn is not None and self._may_interrupt(utterance.member):
             utterance.overlaps = turn.number
             turn.playout.hold()
         self._update_state()
@@ -234,6 +234,7 @@ class Room:
     def speech_ended(self, utterance: Utterance) -> None:
         """Tell that somebody has finished."""
         self._audience.tell(SpeechEnded(member=utterance.member, seconds=utterance.speech_s))
+        self._consider()  # if the ear has failed meanwhile, no words will follow
         self._update_state()
 
     def speech_understood(self, utterance: Utterance, failure: OperationError | None) -> None:
@@ -321,12 +322,13 @@ class Room:
 
     # --- how she is interrupted ---
 
-    def _may_interrupt(self, utterance: Utterance) -> bool:
-        return self._barge_in.policy(utterance.member.platform) != "ignore"
+    def _may_interrupt(self, member: Member) -> bool:
+        return self._barge_in.policy(member.platform) != "ignore"
 
     def _has_somebody_the_word(self) -> bool:
         """Tell whether somebody speaks, or said something that is not understood yet."""
-        return any(self._may_interrupt(utterance) for utterance in self._hearing.pending)
+        members = [utterance.member for utterance in self._hearing.pending]
+        return any(map(self._may_interrupt, (*members, *self._hearing.speakers)))
 
     def _interrupt(self, turn: Turn) -> None:
         if turn is self._floor.turn:
