@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import subprocess
 import sys
 import time
@@ -18,6 +19,12 @@ from voxelle_launcher.trouble import SetupError
 
 ROOT = Path(__file__).resolve().parents[2]
 PORT = 7272
+"""The core's default port (`ServerSettings.port`)."""
+
+_PORT = re.compile(
+    r"^server:(?:[ ]*\{[^}\n]*?\b|[ ]*(?:#.*)?\n(?:(?:[ ]+.*|#.*)?\n)*?[ ]+)port:[ ]*(\d{1,5})\b",
+    re.MULTILINE,
+)
 
 RUN_SETS = ("base", "pocketsphinx", "espeak")
 TEST_SETS = (*RUN_SETS, "dev")
@@ -49,7 +56,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
         epilog="`python start.py test [pytest arguments]` runs the tests.",
     )
     parser.add_argument("--no-browser", action="store_true", help="do not open the page")
-    parser.add_argument("--port", type=_port, default=PORT, help=f"of the page (default {PORT})")
+    parser.add_argument("--port", type=_port, help=f"of the page (default: the config's, {PORT})")
     parser.add_argument("--config", metavar="FILE", help="start with this config file")
     parser.add_argument(
         "--with", dest="extra", action="append", default=[], choices=WITH, help="install this, too"
@@ -66,13 +73,14 @@ def _port(text: str) -> int:
 
 def _start(environment: Environment, options: argparse.Namespace) -> int:
     begin = time.perf_counter()
-    port: int = options.port
+    config = _config(environment.root, options.config)
+    port: int = options.port or configured_port(config)
     check_port(port)
     names = [*RUN_SETS, *options.extra]
     preparing.prepare(environment, names, _say, is_fresh=options.fresh)
     command = [str(environment.python), "-m", "voxelle", "run", "--port", str(port)]
     if options.config:
-        command += ["--config", str(Path(options.config).absolute())]
+        command += ["--config", str(config) if config.is_file() else options.config]
 
     def when_ready() -> None:
         took = time.perf_counter() - begin
@@ -81,6 +89,28 @@ def _start(environment: Environment, options: argparse.Namespace) -> int:
             _open(address(port))
 
     return Core(command, environment.root).run(port, _say, when_ready)
+
+
+def _config(root: Path, named: str | None) -> Path:
+    home = Path(os.environ.get("VOXELLE_HOME") or root)
+    if named is None:
+        return home / "configs" / "default.yaml"
+    here = Path(named).absolute()
+    return here if here.is_file() else home / "configs" / named
+
+
+def configured_port(config: Path) -> int:
+    """Find the port in a config, without a YAML reader: that is not installed yet.
+
+    A config that is unreadable or names no port counts as the default one; the core itself will
+    say what is wrong with it, and is told this port on its command line.
+    """
+    try:
+        found = _PORT.search(config.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return PORT
+    port = int(found.group(1)) if found else PORT
+    return port if 1 <= port <= 65535 else PORT
 
 
 def _test(environment: Environment, arguments: Sequence[str]) -> int:

@@ -121,8 +121,9 @@ def _fill(environment: Environment, stamp: Stamp, sets: Sequence[Wanted], say: S
     for one in sets:
         if stamp.sets.get(one.name) == one.digest or stamp.missing.get(one.name) == one.digest:
             continue
-        count = one.path.read_text(encoding="utf-8").count("==")
-        say(f"Installing {one.name}: {count} packages ...")
+        lines = one.path.read_text(encoding="utf-8").splitlines()
+        count = sum(line[:1].isalnum() for line in lines)
+        say(f"Installing {one.name} ({count} pinned packages) ...")
         if one.name in NOTICES:
             say(NOTICES[one.name])
         start = time.perf_counter()
