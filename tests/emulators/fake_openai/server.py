@@ -35,7 +35,7 @@ class FakeOpenAI:
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(
-            self._talk, self.settings.host, self.settings.port
+            self._connected, self.settings.host, self.settings.port
         )
         return self
 
@@ -74,11 +74,14 @@ class FakeOpenAI:
             await self._arrived.wait_for(lambda: len(self.asked(path)) >= count)
         return self.asked(path)[count - 1]
 
-    async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
+    def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # The task is ours, and closing waits for it: asyncio's own would report being cancelled.
+        task = asyncio.create_task(self._talk(reader, writer))
         self._talking.add(task)
+        task.add_done_callback(self._talking.discard)
         self.connections += 1
+
+    async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while (request := await read_request(reader)) is not None:
                 self.requests.append(request)
@@ -89,7 +92,6 @@ class FakeOpenAI:
         except (BadRequestError, ValueError, ConnectionError, asyncio.IncompleteReadError):
             writer.transport.abort()
         finally:
-            self._talking.discard(task)
             writer.close()
 
     async def _serve(self, exchange: Exchange, reader: asyncio.StreamReader) -> bool:
