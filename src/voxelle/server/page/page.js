@@ -66,7 +66,11 @@ on('caption_spoken', ({ turn, words }) => {
   reply.clock ??= performance.now() - words[0].start * 1000;
 });
 
-on('position', ({ turn, position }) => advance(turn, position));
+on('position', ({ turn, position }) => {
+  const reply = turns.get(turn);
+  if (reply) reply.isHeard = true;
+  advance(turn, position);
+});
 
 on('turn_ended', ({ turn, reason, heard, unheard, detail }) => {
   const reply = turns.get(turn);
@@ -97,9 +101,11 @@ function advance(turn, position) {
 }
 
 setInterval(() => {
-  if (voice.isAudible) return;
-  for (const [turn, { clock }] of turns) {
-    if (clock !== null) advance(turn, (performance.now() - clock) / 1000);
+  for (const [turn, { clock, isHeard }] of turns) {
+    if (clock === null || isHeard) continue;
+    const seconds = (performance.now() - clock) / 1000;
+    // A player that should sound gets a second to begin; its position is the better clock.
+    if (!voice.isAudible || seconds > 1) advance(turn, seconds);
   }
 }, 100);
 

@@ -15,6 +15,7 @@ export class Voice extends EventTarget {
     this.attempt = 0;
     this.isTalking = false;
     this.preRoll = [];
+    this.unplayed = [];
     this.url = new URL('ws/voice', location.href);
     this.url.protocol = location.protocol === 'https:' ? 'wss:' : 'ws:';
   }
@@ -117,15 +118,18 @@ export class Voice extends EventTarget {
     });
     this.player.connect(context.destination);
     this.player.port.onmessage = ({ data }) => this.heard(data);
+    for (const message of this.unplayed.splice(0)) this.play(message);
     await context.resume();
   }
 
   play(message) {
-    this.player?.port.postMessage(message);
+    if (this.player) this.player.port.postMessage(message);
+    // While the player is loading, what comes is kept; without one, nobody would hear it later.
+    else if (this.context && this.unplayed.length < 500) this.unplayed.push(message);
   }
 
   get isAudible() {
-    return Boolean(this.player) && this.context.state === 'running';
+    return this.context?.state === 'running';
   }
 
   heard({ type, turn, position, isDone }) {

@@ -68,8 +68,8 @@ class MicCapture extends AudioWorkletProcessor {
       if (this.filled === this.frame.length) {
         const pcm = this.frame.slice();
         const start = this.begin + this.count / this.rate;
-        this.port.postMessage({ pcm, peak: this.peak, start }, [pcm.buffer]);
         this.count += pcm.length;
+        this.port.postMessage({ pcm, peak: this.peak, start }, [pcm.buffer]);
         this.filled = this.peak = 0;
       }
     }
