@@ -24,6 +24,7 @@ from voxelle.events import (
     VoiceStopped,
 )
 from voxelle.operations.base import Transcript
+from voxelle.prompter.situation import Context
 from voxelle.streams import Stream
 from voxelle.utils.exceptions import STTError, ValidationError
 
@@ -164,6 +165,20 @@ async def test_direction_and_event_reach_the_mind_as_what_they_are(studios: Make
     assert raid.facts["amount"] == 12
     assert direction.kind == "direction"
     assert "Say good-bye." in direction.text
+
+
+async def test_contexts_are_shown_for_one_answer_or_until_they_are_dropped(studios: Make) -> None:
+    studio = studios(mind=ScriptedMind(["One.", "Two.", "Three."]))
+    studio.room.contexts.set(Context("game", "Game", "", "The score is 3 to 1."), "conversation")
+    studio.room.contexts.set(Context("note", "Note", "", "Ann has a birthday."), "request")
+    for text in ("a", "b", "c"):
+        if text == "c":
+            studio.room.contexts.drop("game")
+        studio.ann.write(text)
+        await asyncio.sleep(4.0)
+    shown = ["\n".join(message.text for message in asked) for asked in studio.mind.asked]
+    assert ["3 to 1" in text for text in shown] == [True, True, False]
+    assert ["birthday" in text for text in shown] == [True, False, False]
 
 
 async def test_gifts_that_rain_are_thanked_for_once_with_their_sum(studios: Make) -> None:

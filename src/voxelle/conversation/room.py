@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-from uuid import uuid4
 
 from voxelle.audio import AudioFrame
 from voxelle.conversation.audience import Audience, Listener
 from voxelle.conversation.barge_in import BargeIn
 from voxelle.conversation.briefing import brief
+from voxelle.conversation.bulletin import Bulletin
 from voxelle.conversation.cast import Cast
 from voxelle.conversation.clock import OutputClock
+from voxelle.conversation.contexts import Contexts
 from voxelle.conversation.director import Director, Impulse
 from voxelle.conversation.floor import Floor
 from voxelle.conversation.hearing import Hearing
 from voxelle.conversation.history import History
 from voxelle.conversation.idle import Idle
+from voxelle.conversation.members import Members
 from voxelle.conversation.settings import ConversationSettings
 from voxelle.conversation.speculation import Speculation
 from voxelle.conversation.turn import Task, Turn
 from voxelle.conversation.utterance import Utterance
 from voxelle.events import (
-    ErrorReported,
     LatencyMeasured,
     Member,
     PlaybackReported,
@@ -32,14 +32,11 @@ from voxelle.events import (
     StateChanged,
     StreamEventReceived,
     TextShown,
-    TranscriptUpdated,
     TurnEnded,
     TurnStarted,
 )
-from voxelle.prompter.situation import Context, Remark, event_facts
-from voxelle.utils.exceptions import OperationError, ValidationError
-
-log = logging.getLogger(__name__)
+from voxelle.prompter.situation import Remark, event_facts
+from voxelle.utils.exceptions import OperationError
 
 
 class Room:
@@ -53,13 +50,14 @@ class Room:
     ) -> None:
         self.name = name
         self.history = History(settings.history)
-        self.contexts: dict[str, Context] = {}
-        """What she should know besides the conversation, by id."""
+        self.contexts = Contexts()
+        """What she should know besides the conversation."""
         self.is_silenced = False
         self._cast = cast
         self._settings = settings
         self._audience = Audience()
-        self._members: dict[tuple[str, str], Member] = {}
+        self._bulletin = Bulletin(name, self._audience)
+        self._members = Members(name, settings.most_members)
         self._director = Director(settings.director)
         self._barge_in = BargeIn(settings.barge_in)
         self._hearing = Hearing(cast, settings, self)
@@ -67,7 +65,6 @@ class Room:
         self._speculation = Speculation(self._floor, settings)
         self._answered: Impulse | None = None
         """What the turn that has the floor is about."""
-        self._state = StateChanged(state="idle")
         self._idle = Idle(settings.director.idle_s, self._speak_by_herself)
         self._loop = asyncio.get_running_loop()
 
@@ -79,12 +76,12 @@ class Room:
     @property
     def members(self) -> tuple[Member, ...]:
         """Everybody known here; who came or changed last is last."""
-        return tuple(self._members.values())
+        return self._members.all
 
     @property
     def state(self) -> StateChanged:
         """What she is doing now."""
-        return self._state
+        return self._bulletin.state
 
     def recast(self, cast: Cast) -> None:
         """Let somebody else perform, from the next turn and the next utterance on."""
@@ -105,7 +102,7 @@ class Room:
     def attach(self, listener: Listener) -> None:
         """Let somebody listen from now on; tell them what she is doing."""
         self._audience.attach(listener)
-        listener.take(self._state)
+        listener.take(self.state)
         self._consider()
 
     def detach(self, listener: Listener) -> None:
@@ -121,21 +118,19 @@ class Room:
 
     def enter(self, member: Member) -> None:
         """Know a member, or their new name and roles."""
-        self._members.pop(member.key, None)
-        self._members[member.key] = member
-        if len(self._members) > self._settings.most_members:
-            self.leave(next(iter(self._members)))
+        if forgotten := self._members.enter(member):
+            self._hearing.forget(forgotten.key)
 
     def leave(self, key: tuple[str, str]) -> None:
         """Forget a member; what they were saying ends here."""
-        self._members.pop(key, None)
+        self._members.leave(key)
         self._hearing.forget(key)
 
     # --- what happens here ---
 
     def hear(self, key: tuple[str, str], frame: AudioFrame) -> None:
         """Take a member's sound, 16 kHz; raise `ValidationError` for an unknown member or rate."""
-        self._hearing.hear(self._known(key), frame)
+        self._hearing.hear(self._members.known(key), frame)
 
     def end_utterance(self, key: tuple[str, str]) -> None:
         """Let what a member says be complete now, without waiting for silence."""
@@ -207,9 +202,7 @@ class Room:
 
     def speech_goes_on(self, utterance: Utterance) -> None:
         """Judge whether somebody who speaks while she does means to interrupt."""
-        if not utterance.is_final and utterance.partial != utterance.told:
-            utterance.told = utterance.partial
-            self._tell_transcript(utterance)
+        self._bulletin.tell_transcript(utterance)
         turn = self._floor.turn
         if turn is None or turn.number != utterance.overlaps:
             return
@@ -241,12 +234,12 @@ class Room:
         """Take what was said into the conversation, and decide what it means for her turn."""
         utterance.understood_at = self._loop.time()
         if failure is not None:
-            self._tell_failure("stt_failed", failure)
+            self._bulletin.tell_failure("stt_failed", failure)
         words = utterance.partial.strip()
         turn = self._floor.turn
         overlapped = turn if turn is not None and turn.number == utterance.overlaps else None
         if words:
-            self._tell_transcript(utterance)
+            self._bulletin.tell_transcript(utterance)
             self._take_words(utterance, words, overlapped)
         if overlapped is not None:
             self._go_on(overlapped)
@@ -270,7 +263,7 @@ class Room:
             self.history.add(words)
         self._audience.tell(end)
         if end.reason == "failed":
-            self._tell_failure("turn_failed", end.detail)
+            self._bulletin.tell_failure("turn_failed", end.detail)
         elif end.reason == "interrupted" and impulse is not None and turn.is_unheard:
             # Nobody heard a word of the answer: the question still stands.
             self._director.offer(impulse)
@@ -303,6 +296,7 @@ class Room:
         is_prepared = self._speculation.fits(impulse)
         turn = self._floor.begin(self._task(impulse), prepared=is_prepared)
         self._speculation.discard()
+        self.contexts.spend()
         self._answered = impulse
         to = turn.task.to
         self._audience.tell(TurnStarted(turn=turn.number, source=impulse.source, to=to))
@@ -310,7 +304,7 @@ class Room:
         turn.commit()
 
     def _task(self, impulse: Impulse) -> Task:
-        return brief(impulse, self._cast, self.history, self.members, self.contexts.values())
+        return brief(impulse, self._cast, self.history, self.members, self.contexts.all)
 
     def _voice_task(self, utterance: Utterance) -> Task:
         remark = Remark("said", utterance.partial, self._cast.wall_clock(), utterance.member)
@@ -353,39 +347,12 @@ class Room:
             turn.playout.unduck()
             turn.playout.open()
 
-    # --- what is told ---
-
-    def _known(self, key: tuple[str, str]) -> Member:
-        member = self._members.get(key)
-        if member is None:
-            raise ValidationError(
-                f"nobody with the id {key[1]!r} of {key[0]!r} is in room {self.name!r}: "
-                "send member_joined first"
-            )
-        return member
-
-    def _tell_transcript(self, utterance: Utterance) -> None:
-        self._audience.tell(
-            TranscriptUpdated(
-                member=utterance.member,
-                text=utterance.partial.strip(),
-                is_final=utterance.is_final,
-            )
-        )
-
-    def _tell_failure(self, code: str, failure: OperationError | str) -> None:
-        reference = uuid4().hex[:8]
-        log.error("%s", failure, extra={"room": self.name, "reference": reference, "code": code})
-        self._audience.tell(ErrorReported(code=code, message=str(failure), reference=reference))
+    # --- what she is doing ---
 
     def _update_state(self) -> None:
         turn = self._floor.turn
-        state = StateChanged(
-            state=self._what(), turn=turn.number if turn else 0, detail=self._cast.remark()
-        )
-        if state != self._state:
-            self._state = state
-            self._audience.tell(state)
+        number = turn.number if turn else 0
+        self._bulletin.tell_state(self._what(), number, self._cast.remark())
 
     def _what(self) -> State:
         if self.is_silenced:
