@@ -135,7 +135,7 @@ def _fill(environment: Environment, stamp: Stamp, sets: Sequence[Wanted], say: S
             if one.name not in OPTIONAL:
                 raise
             stamp.missing[one.name] = one.digest
-            say(f"This system and Python have no {OPTIONAL[one.name]}. Going on without it.")
+            say(f"Not there for this system and Python: {OPTIONAL[one.name]}. Going on without it.")
             continue
         stamp.sets[one.name] = one.digest
         say(f"Installed {one.name} in {time.perf_counter() - start:.0f} s.")
@@ -148,7 +148,8 @@ def _fill(environment: Environment, stamp: Stamp, sets: Sequence[Wanted], say: S
 def install(environment: Environment, lock: Path) -> None:
     """Let pip install a lock file, in full view; only wheels, only those of the right hash."""
     command = [str(environment.python), "-m", "pip", "install", "--require-hashes", "--no-deps"]
-    command += ["--only-binary", ":all:", "-r", str(lock)]
+    # Without a retry pip does not say that it was the network; three take 2 s.
+    command += ["--only-binary", ":all:", "--retries", "3", "-r", str(lock)]
     said: list[str] = []
     pip = subprocess.Popen(
         command,
