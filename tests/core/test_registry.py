@@ -25,6 +25,7 @@ PLUGINS = {
     "good": "from voxelle.operations.base import Provider\nclass Voice(Provider): ...\n",
     "broken": "raise RuntimeError('licence expired')\n",
     "hungry": "import no_such_package_at_all\n",
+    "damaged": "raise ImportError('DLL load failed')\n",
     "empty": "",
     "strange": "class Voice: ...\n",
 }
@@ -62,9 +63,10 @@ def test_a_plugin_is_found_by_its_entry_point_and_may_replace_a_builtin(plugins:
     [
         ("broken", "voices_broken:Voice: RuntimeError: licence expired"),
         ("hungry", "needs a package that is not installed .*no_such_package_at_all"),
+        ("damaged", "voices_damaged:Voice: ImportError: DLL load failed"),
         ("empty", "module 'voices_empty' has no attribute 'Voice'"),
         ("strange", "voices_strange:Voice is not a class made from Provider"),
-        ("goood", "known: broken, empty, good, hungry, strange; did you mean 'good'?"),
+        ("goood", "known: broken, damaged, empty, good, hungry, strange; did you mean 'good'?"),
     ],
 )
 def test_a_plugin_that_does_not_work_is_named_with_the_reason(

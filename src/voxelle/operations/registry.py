@@ -64,7 +64,7 @@ class Registry:
         module, _, attribute = places[name].partition(":")
         try:
             found: object = getattr(importlib.import_module(module), attribute)
-        except ImportError as error:
+        except ModuleNotFoundError as error:
             raise ConfigurationError(self._missing(name, error)) from error
         except Exception as error:  # a plugin is somebody else's code: anything may happen
             raise ConfigurationError(
@@ -108,7 +108,7 @@ class Registry:
             raise ConfigurationError(f"{self.operation} {choice.id!r}: {mistakes}") from error
         return provider(options)
 
-    def _missing(self, name: str, error: ImportError) -> str:
+    def _missing(self, name: str, error: ModuleNotFoundError) -> str:
         sentence = f"{self.operation} {name!r} needs a package that is not installed ({error})"
         if extra := self.extras.get(name):
             sentence += f"; install it with: pip install 'voxelle[{extra}]'"
