@@ -22,9 +22,10 @@ from urllib.parse import urlsplit
 
 import structlog
 
-from voxelle.server.answers import bad
 from voxelle.server.limits import Limits
 from voxelle.server.rates import Buckets
+from voxelle.utils.logging_utils import log_api_request, log_security_event
+from voxelle.utils.response_utils import error
 
 log = structlog.get_logger(__name__)
 
@@ -83,7 +84,8 @@ class Guard:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
         elif refusal := self._check(scope):
-            log.warning("guard.refused", code=refusal.code, path=scope["path"][:200])
+            path, client = scope["path"][:200], scope.get("client")
+            log_security_event("refused", code=refusal.code, path=path, client=client)
             await _refuse(scope, send, refusal)
         elif scope["type"] == "websocket":
             await self._app(scope, receive, send)
@@ -153,7 +155,6 @@ class Guard:
         if self._token and hmac.compare_digest(sha256(given.encode()).digest(), self._token):
             return None
         failures.take(now)
-        log.warning("security.wrong_token", client=client)
         return _Refusal(401, "wrong_token", "this is not the server's token (server.token)")
 
     def _check_size(self, headers: Mapping[str, str]) -> _Refusal | None:
@@ -167,26 +168,11 @@ class Guard:
         return _Refusal(413, "body_too_large", text)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        seen = 0
-        has_begun = False
-
-        async def bounded_receive() -> Event:
-            nonlocal seen
-            event = await receive()
-            seen += len(event.get("body", b""))
-            if seen > self._limits.body_bytes:
-                raise _BodyTooLargeError
-            return event
-
-        async def noting_send(event: Event) -> None:
-            nonlocal has_begun
-            if seen <= self._limits.body_bytes:
-                has_begun = True
-                await send(event)
-
+        begin = asyncio.get_running_loop().time()
+        exchange = _Exchange(receive, send, self._limits.body_bytes)
         refusal = self._too_large()
         try:
-            await self._app(scope, bounded_receive, noting_send)
+            await self._app(scope, exchange.receive, exchange.send)
         except _BodyTooLargeError:
             pass  # refused below
         except Exception:
@@ -194,8 +180,34 @@ class Guard:
             log.exception("request.failed", reference=reference)
             message = f"the server failed; the log has more under {reference}"
             refusal = _Refusal(500, "internal", message)
-        if not has_begun:
+        if not exchange.status:
+            exchange.status = refusal.status
             await _refuse(scope, send, refusal)
+        seconds = asyncio.get_running_loop().time() - begin
+        log_api_request(scope["method"], scope["path"], exchange.status, seconds)
+
+
+class _Exchange:
+    """One request and its answer, with a bound on what comes in."""
+
+    def __init__(self, receive: Receive, send: Send, most: int) -> None:
+        self._receive, self._send, self._most = receive, send, most
+        self._seen = 0
+        self.status = 0
+        """The status of the answer; 0 before it has begun."""
+
+    async def receive(self) -> Event:
+        event = await self._receive()
+        self._seen += len(event.get("body", b""))
+        if self._seen > self._most:
+            raise _BodyTooLargeError
+        return event
+
+    async def send(self, event: Event) -> None:
+        # After too much came in, what the framework makes of our exception is not sent.
+        if self._seen <= self._most:
+            self.status = event.get("status", self.status)
+            await self._send(event)
 
 
 def _host_of(header: str) -> str:
@@ -239,7 +251,7 @@ async def _refuse(scope: Scope, send: Send, refusal: _Refusal) -> None:
         headers.append((b"retry-after", str(refusal.wait_s).encode()))
     if refusal.status == 413:
         headers.append((b"connection", b"close"))
-    body = json.dumps(bad(refusal.code, refusal.message)).encode()
+    body = json.dumps(error(refusal.message, refusal.code)).encode()
     kind = "websocket.http" if scope["type"] == "websocket" else "http"
     start = {"type": f"{kind}.response.start", "status": refusal.status, "headers": headers}
     await send(start)

@@ -14,7 +14,6 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Mount, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 
-from voxelle.server.answers import bad
 from voxelle.server.events_socket import EventsSession
 from voxelle.server.guard import Guard, Trust
 from voxelle.server.hub import Hub
@@ -23,6 +22,7 @@ from voxelle.server.routes import make_routes
 from voxelle.server.session import SocketEndpoint
 from voxelle.server.voice_socket import VoiceSession
 from voxelle.utils.exceptions import ValidationError
+from voxelle.utils.response_utils import error
 
 PAGE = Path(__file__).parent / "page"
 
@@ -86,17 +86,17 @@ def make_app(hub: Hub, readiness: Readiness, trust: Trust) -> FastAPI:
     return app
 
 
-async def _on_http_error(_request: Request, error: Exception) -> Response:
-    status = error.status_code if isinstance(error, HTTPException) else 500
-    message = str(getattr(error, "detail", "")) or "this did not work"
-    return JSONResponse(bad(_CODES.get(status, "refused"), message), status)
+async def _on_http_error(_request: Request, failure: Exception) -> Response:
+    status = failure.status_code if isinstance(failure, HTTPException) else 500
+    message = str(getattr(failure, "detail", "")) or "this did not work"
+    return JSONResponse(error(message, _CODES.get(status, "refused")), status)
 
 
-async def _on_invalid_request(_request: Request, error: Exception) -> Response:
-    errors = error.errors() if isinstance(error, RequestValidationError) else []
+async def _on_invalid_request(_request: Request, failure: Exception) -> Response:
+    errors = failure.errors() if isinstance(failure, RequestValidationError) else []
     told = [f"{'.'.join(str(p)[:50] for p in e['loc'])}: {e['msg'][:200]}" for e in errors[:5]]
-    return JSONResponse(bad("invalid_request", "; ".join(told)), 422)
+    return JSONResponse(error("; ".join(told), "invalid_request"), 422)
 
 
-async def _on_refused(_request: Request, error: Exception) -> Response:
-    return JSONResponse(bad("refused", str(error)), 400)
+async def _on_refused(_request: Request, refusal: Exception) -> Response:
+    return JSONResponse(error(str(refusal), "refused"), 400)

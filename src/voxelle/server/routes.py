@@ -10,9 +10,9 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict
 
 from voxelle.events import Text
-from voxelle.server.answers import bad, good
 from voxelle.server.hub import Desk, Hub, Room
 from voxelle.server.readiness import Readiness
+from voxelle.utils.response_utils import error, success
 
 
 class Words(BaseModel):
@@ -34,24 +34,24 @@ def make_routes(hub: Hub, readiness: Readiness) -> APIRouter:
 
 def _add_probes(router: APIRouter, readiness: Readiness) -> None:
     @router.get("/health")
-    async def health() -> dict[str, Any]:
+    async def health() -> JSONResponse:
         """Say that the process lives."""
-        return good("alive")
+        return JSONResponse(success("alive"))
 
     @router.get("/ready")
     async def ready() -> JSONResponse:
         """Say 200 when everything works, else 503 with what is missing."""
         data = {"operations": readiness.operations, "notes": readiness.notes}
         if readiness.is_ready:
-            return JSONResponse(good("ready", data))
-        answer = bad("not_ready", readiness.detail or "it is still starting")
-        answer["data"] |= data | {"missing": readiness.missing}
-        return JSONResponse(answer, 503)
+            return JSONResponse(success("ready", data))
+        details = data | {"missing": readiness.missing}
+        message = readiness.detail or "it is still starting"
+        return JSONResponse(error(message, "not_ready", details=details), 503)
 
 
 def _add_state(router: APIRouter, hub: Hub, readiness: Readiness) -> None:
     @router.get("/api/state")
-    async def state() -> dict[str, Any]:
+    async def state() -> JSONResponse:
         """Say what every room is doing."""
         data = {
             "character": hub.character,
@@ -62,7 +62,7 @@ def _add_state(router: APIRouter, hub: Hub, readiness: Readiness) -> None:
             "sessions": hub.sessions,
             "rooms": [_describe(desk) for desk in hub.desks.values()],
         }
-        return good("state", data)
+        return JSONResponse(success("state", data))
 
 
 def _describe(desk: Desk) -> dict[str, Any]:
@@ -82,16 +82,16 @@ def _add_commands(router: APIRouter, hub: Hub) -> None:
     }
 
     def add_plain(name: str, act: Callable[[Room], None], message: str) -> None:
-        async def command(room: str) -> dict[str, Any]:
+        async def command(room: str) -> JSONResponse:
             act(_find(hub, room).room)
-            return good(message)
+            return JSONResponse(success(message))
 
         router.post(f"/api/rooms/{{room}}/{name}", name=name, summary=message)(command)
 
     def add_with_words(name: str, act: Callable[[Room, str], None], message: str) -> None:
-        async def command(room: str, words: Words) -> dict[str, Any]:
+        async def command(room: str, words: Words) -> JSONResponse:
             act(_find(hub, room).room, words.text)
-            return good(message)
+            return JSONResponse(success(message))
 
         router.post(f"/api/rooms/{{room}}/{name}", name=name, summary=message)(command)
 
