@@ -37,7 +37,9 @@ def check_address(host: str, token: str) -> None:
 def open_port(host: str, port: int) -> socket.socket:
     """Listen; raise `ConfigurationError` with a sentence if that is not possible."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    # asyncio switches Nagle's algorithm off only where the protocol is named; with it on, a small
+    # message such as "stop" may wait 40 ms for an acknowledgement.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         if sys.platform == "win32":
             # There, SO_REUSEADDR would let us take a port that somebody else is listening on.
