@@ -124,6 +124,7 @@ class Child:
         self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._process = process
         self._count = 0
+        self._is_doomed = False
         self._last_lines: deque[str] = deque(maxlen=5)
         self._life = asyncio.create_task(self._live(), name=f"worker {module}")
 
@@ -135,7 +136,8 @@ class Child:
     @property
     def is_alive(self) -> bool:
         """Whether it runs and can be asked for work."""
-        return not self._life.done() and self._process.returncode is None
+        is_running = not self._life.done() and self._process.returncode is None
+        return is_running and not self._is_doomed
 
     def open_call(self, request: Mapping[str, object], payload: bytes) -> Call:
         """Begin a request."""
@@ -169,6 +171,7 @@ class Child:
 
     def kill(self) -> None:
         """End the process at once."""
+        self._is_doomed = True
         with contextlib.suppress(ProcessLookupError):
             self._process.kill()
 

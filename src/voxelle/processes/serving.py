@@ -34,7 +34,10 @@ class Turn(Enum):
     """It could go on at once."""
 
     WAIT = "wait"
-    """It has nothing to do until more of it arrives."""
+    """It has nothing to do until more of it arrives, or until it hears that nothing more will."""
+
+    SLEEP = "sleep"
+    """It has nothing to do until another request wakes it."""
 
 
 Work: TypeAlias = Iterator[Turn]
@@ -46,18 +49,45 @@ class Request:
     def __init__(self, number: int, header: dict[str, Any], server: Server) -> None:
         self.header = header
         self.number = number
-        self.is_complete = False
-        """Whether nothing more of it will arrive; ask before the last `read`, not after it."""
         self.is_cancelled = False
         """Whether nobody waits for an answer any more; long work looks at it now and then."""
         self.may_send = int(header.get("ahead", 1))
         self.outbox: deque[bytes] = deque()
-        self.has_news = True
-        self.is_waiting = False
         self.is_finished = False
+        self.turn = Turn.PASS
+        self.has_ended = False
+        self._knows_end = False
+        self._is_awake = False
         self.waiting_bytes = 0
         self.inbox: deque[bytes] = deque()
         self._server = server
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether nothing more of it will arrive; ask before the last `read`, not after it."""
+        with self._server.changed:
+            self._knows_end = self.has_ended
+        return self._knows_end
+
+    @property
+    def may_run(self) -> bool:
+        """Whether there is something to do; whose answers wait for the reader, waits with them."""
+        if self.is_cancelled:
+            return True
+        if self.outbox:
+            return False
+        if self.turn is Turn.SLEEP:
+            return self._is_awake
+        has_news = bool(self.inbox) or (self.has_ended and not self._knows_end)
+        return has_news or self.turn is Turn.PASS
+
+    def wake(self) -> None:
+        """Let it go on, if it sleeps; to be called by the work of another request."""
+        self._is_awake = True
+
+    def begin_turn(self) -> None:
+        """Note that it goes on now."""
+        self._is_awake = False
 
     def read(self) -> bytes | None:
         """Take the next payload that has arrived; None if there is none at the moment."""
@@ -109,8 +139,7 @@ class Server:
         with self.changed:
             while not self._is_over:
                 for index, (request, _) in enumerate(self._turns):
-                    has_work = request.has_news or not request.is_waiting
-                    if request.is_cancelled or (has_work and not request.outbox):
+                    if request.may_run:
                         entry = self._turns[index]
                         del self._turns[index]
                         return entry
@@ -124,9 +153,9 @@ class Server:
                 close()
             self._forget(request)
             return
-        request.has_news = False
+        request.begin_turn()
         try:
-            request.is_waiting = next(work) is Turn.WAIT
+            request.turn = next(work)
         except StopIteration:
             self._finish(request, {"done": True})
         except Exception as error:  # noqa: BLE001 - the outermost edge of a request
@@ -189,11 +218,10 @@ class Server:
             return
         if (known := self._requests.get(number)) is None:
             return  # it has ended in the meantime
-        known.has_news = True
         if what == "more":
             _add(known, payload)
         elif what == "end":
-            known.is_complete = True
+            known.has_ended = True
         elif what == "cancel":
             known.is_cancelled = True
             if known.is_finished:

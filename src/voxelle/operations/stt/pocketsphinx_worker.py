@@ -145,7 +145,7 @@ class Ears:
     def wake(self) -> None:
         """Wake all who wait: the first to come takes the decoder, the others wait on."""
         for request in self._line:
-            request.has_news = True
+            request.wake()
 
 
 class Hearing:
@@ -218,7 +218,7 @@ def open_handler() -> tuple[Handler, dict[str, object]]:
     def handle(request: Request) -> Work:
         try:
             while (ear := ears.take(request)) is None:
-                yield Turn.WAIT
+                yield Turn.SLEEP
         finally:
             ears.leave(request)
         try:
