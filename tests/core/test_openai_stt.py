@@ -146,6 +146,13 @@ async def test_streamed_transcript_grows_word_by_word(fake: FakeOpenAI) -> None:
 
 
 @pytest.mark.real_time
+async def test_server_that_cannot_stream_is_understood_all_the_same(fake: FakeOpenAI) -> None:
+    fake.settings.may_stream_transcripts = False
+    heard = await hear(fake, Speaker(0.5), stream=True)
+    assert heard[-1] == Transcript("hello there", is_final=True)
+
+
+@pytest.mark.real_time
 async def test_long_utterance_is_cut(fake: FakeOpenAI, caplog: pytest.LogCaptureFixture) -> None:
     speaker = Speaker(3.0)
     await hear(fake, speaker, max_utterance_s=1.5)

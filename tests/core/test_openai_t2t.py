@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from emulators.fake_openai.settings import Failure, FakeOpenAISettings, Reply, T
 from voxelle.messages import Message, Tool
 from voxelle.operations.openai_client import is_local
 from voxelle.operations.t2t.openai import OpenAIT2T, OpenAIT2TOptions
+from voxelle.operations.t2t.tool_calls import ToolCalls
 from voxelle.utils.exceptions import ConfigurationError, T2TError
 
 pytestmark = pytest.mark.real_time
@@ -191,6 +193,42 @@ async def test_tools_are_called_side_by_side_and_their_outcomes_told(fake: FakeO
     ]
 
 
+def fragment(index: int, id_: str | None, name: str | None, arguments: str) -> Any:
+    function = SimpleNamespace(name=name, arguments=arguments)
+    return SimpleNamespace(index=index, id=id_, function=function)
+
+
+@pytest.mark.parametrize(
+    "fragments",
+    [
+        [(0, "a", "clock", '{"x"'), (0, None, None, ":1}"), (1, "b", "dice", "{}")],
+        [
+            (0, "a", "clock", '{"x"'),
+            (1, "b", "dice", ""),
+            (0, None, None, ":1}"),
+            (1, "b", "", "{}"),
+        ],
+        [(0, "a", "clock", '{"x":1}'), (0, "b", "dice", "{}")],  # Ollama: every call is number 0
+        [(None, "a", "clock", '{"x":1}'), (None, "b", "dice", "{}")],
+    ],
+)
+async def test_calls_are_put_together_from_any_fragments(fragments: Any) -> None:
+    calls = ToolCalls(0)
+    for each in fragments:
+        calls.add([fragment(*each)])
+    assert [(call.id, call.name, call.arguments) for call in calls.calls] == [
+        ("a", "clock", '{"x":1}'),
+        ("b", "dice", "{}"),
+    ]
+
+
+async def test_calls_without_an_id_get_one_and_too_many_are_dropped() -> None:
+    calls = ToolCalls(2)
+    calls.add([fragment(index, None, "dice", "x" * 100_000) for index in range(30)])
+    assert [call.id for call in calls.calls] == [f"call_2_{index}" for index in range(8)]
+    assert {len(call.arguments) for call in calls.calls} == {65_536}
+
+
 async def _fail(arguments: Mapping[str, object]) -> str:
     raise LookupError("the lamp is unplugged")
 
@@ -311,6 +349,21 @@ async def test_dead_server_is_told_in_a_clear_sentence() -> None:
     options = OpenAIT2TOptions(base_url=url)
     async with OpenAIT2T(options) as mind:
         with pytest.raises(T2TError, match="refused the connection: is it running") as caught:
+            await anext(mind.reply(ASKED))
+    assert caught.value.is_retryable
+
+
+async def test_account_without_credit_is_not_asked_again(fake: FakeOpenAI) -> None:
+    fake.fail_next(failing("status", status=429, code="insufficient_quota"))
+    with pytest.raises(T2TError, match="no credit left") as caught:
+        await answer(fake)
+    assert not caught.value.is_retryable
+
+
+async def test_name_that_does_not_exist_is_told() -> None:
+    options = OpenAIT2TOptions(base_url="http://nowhere.invalid/v1", is_paid=False)
+    async with OpenAIT2T(options) as mind:
+        with pytest.raises(T2TError, match=r"nowhere\.invalid/v1 can") as caught:
             await anext(mind.reply(ASKED))
     assert caught.value.is_retryable
 

@@ -54,7 +54,7 @@ async def transcribe(
     else:
         said = settings.transcript
         text = said(form["file"], fields) if callable(said) else said
-        if fields.get("stream") == "true":
+        if fields.get("stream") == "true" and settings.may_stream_transcripts:
             await _stream_transcript(exchange, settings, failure, text)
         else:
             await asyncio.sleep(settings.transcription_s)

@@ -144,7 +144,7 @@ class FakeOpenAI:
         if failure.retry_after_s is not None:
             headers["Retry-After"] = str(failure.retry_after_s)
         await exchange.send_json(
-            {"error": {"message": failure.message, "type": "fake_error", "code": None}},
+            {"error": {"message": failure.message, "type": "fake_error", "code": failure.code}},
             failure.status,
             headers,
         )

@@ -25,6 +25,7 @@ class Failure:
     trouble: Trouble
     status: int = 500
     message: str = "something went wrong inside the fake server"
+    code: str | None = None
 
     retry_after_s: int | None = None
     """Sent as the header `Retry-After`."""
@@ -126,6 +127,9 @@ class FakeOpenAISettings:
     """What the header says about the length: the truth, 0, or 0xFFFFFFFF."""
 
     transcript: str | Listening = "hello there"
+
+    may_stream_transcripts: bool = True
+    """Otherwise `stream` is ignored and the answer is whole, as with many local servers."""
 
     transcription_s: float = 0.0
     """Seconds from the request to the transcript, or to its first word if it is streamed."""
