@@ -54,11 +54,17 @@ async def espeak() -> AsyncGenerator[Choice]:
     yield Choice(id="espeak")
 
 
+@asynccontextmanager
+async def scripted() -> AsyncGenerator[Choice]:
+    yield Choice.model_validate({"id": "scripted", "reply": "I know what I am going to say."})
+
+
 EARS: dict[str, Scene] = {
     "faster_whisper": faster_whisper,
     "openai": openai("fake-stt"),
     "pocketsphinx": pocketsphinx,
 }
+MINDS: dict[str, Scene] = {"openai": openai("fake-t2t"), "scripted": scripted}
 VOICES: dict[str, Scene] = {"espeak": espeak, "openai": openai("fake-tts")}
 
 

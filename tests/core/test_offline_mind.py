@@ -425,3 +425,10 @@ async def test_a_reply_in_a_long_conversation_takes_about_a_millisecond() -> Non
             pass
         best = min(best, time.perf_counter() - start)
     assert best < 0.005  # 0.7 ms on the machine it was written on; five times that under load
+
+
+async def test_half_a_character_does_not_disturb_her() -> None:
+    mind = OfflineT2T(OfflineOptions())
+    messages = (Message("user", "Ann: \ud800", "wrote", "Ann", "\ud800 what is half a letter?"),)
+    text = "".join([piece async for piece in mind.reply(messages)])
+    assert text.encode()

@@ -97,7 +97,7 @@ def write_character(folder: Path, character: Character, file_name: str) -> Path:
 
     Raises `FileExistsError`, other `OSError`, or `ValueError` for a name that is a path.
     """
-    if Path(file_name).name != file_name or file_name.startswith("."):
+    if not file_name or Path(file_name).name != file_name or file_name.startswith("."):
         raise ValueError(f"{file_name!r} is not a plain file name")
     keys = character.model_dump(mode="json", exclude_defaults=True)
     text = yaml.safe_dump(keys, allow_unicode=True, sort_keys=False, width=96)

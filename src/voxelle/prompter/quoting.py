@@ -31,8 +31,10 @@ _MARKS = "[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe
 _MARK_FLOOD = re.compile(f"({_MARKS}{{2}}){_MARKS}+")
 
 _TAG = re.compile(r"<[/!|]*\s*[A-Za-z_][^<>]{0,60}>|<\|[^<>]{0,60}>|<\||\|>|<<|>>")
-_TAG_ROUNDS = 5
-"""Nested tags deeper than this are no accident: then every angle bracket goes."""
+_ROUNDS = 6
+"""Marks that are nested deeper than this are no accident: then all that marks consist of goes."""
+
+_MARK_PARTS = dict.fromkeys(map(ord, "<>|#:=()'\"-"), " ")
 
 _ROLES = (
     "system|assistant|user|human|developer|tool|function|model|bot|ai|instructions?|operator|prompt"
@@ -55,21 +57,19 @@ def clean(text: str, limit: int) -> str:
     """
     text = _LINE_BREAKS.sub("\n", text[: limit * 4]).translate(_PLAIN)
     text = _MARK_FLOOD.sub(r"\1", _INVISIBLE.sub("", text))
-    text = _without_marks(text)
-    lines = (_LINE_START.sub("", line) for line in text.split("\n"))
+    lines = (_without_marks(line) for line in text.split("\n"))
     # Folding may put two harmless halves together: look once more at the one line.
-    line = _without_marks(" ".join(" ".join(lines).split()))
-    return _LINE_START.sub("", line)[:limit].strip()
+    return _without_marks(" ".join(" ".join(lines).split()))[:limit].strip()
 
 
-def _without_marks(text: str) -> str:
-    text = _OUR_MARKS.sub("", _INST.sub("", text))
-    for _ in range(_TAG_ROUNDS):
-        shorter = _TAG.sub("", text)
-        if shorter == text:
-            return text
-        text = _OUR_MARKS.sub("", _INST.sub("", shorter))
-    return text.translate({ord("<"): None, ord(">"): None, ord("|"): None})
+def _without_marks(line: str) -> str:
+    """Take marks away until none is left, also those that appear when others are gone."""
+    for _ in range(_ROUNDS):
+        shorter = _LINE_START.sub("", _OUR_MARKS.sub("", _INST.sub("", _TAG.sub("", line))))
+        if shorter == line:
+            return line
+        line = shorter
+    return " ".join(line.translate(_MARK_PARTS).split())
 
 
 def clean_name(name: str, limit: int, taken: str = "") -> str:

@@ -114,7 +114,7 @@ class Chooser:
 
     def number(self, sides: int) -> int:
         """Give a number from 1 to `sides`, by chance."""
-        return crc32(f"{self.salt} dice".encode()) // 7 % sides + 1
+        return _chance(f"{self.salt} dice") // 7 % sides + 1
 
     def _fresh(self, lines: tuple[str, ...], slots: Mapping[str, str]) -> Iterator[str]:
         for line in self._shuffled(self._usable(lines, slots)):
@@ -133,7 +133,7 @@ class Chooser:
         return usable or lines
 
     def _shuffled(self, lines: Iterable[str]) -> list[str]:
-        return sorted(lines, key=lambda line: crc32(f"{self.salt}{line}".encode()))
+        return sorted(lines, key=lambda line: _chance(f"{self.salt}{line}"))
 
     def _fill(self, line: str, slots: Mapping[str, str]) -> str:
         line = _TAG.sub(lambda tag: tag[0] if self._has(tag[1]) else "", line)
@@ -142,3 +142,7 @@ class Chooser:
 
     def _has(self, tag: str) -> bool:
         return self.tags is None or tag in self.tags
+
+
+def _chance(text: str) -> int:
+    return crc32(text.encode("utf-8", "replace"))
