@@ -267,16 +267,23 @@ def serve(
 
 async def _serve(server: AppServer, listener: socket.socket) -> None:
     stopped = asyncio.Event()
-    main = asyncio.current_task()
+    opening = asyncio.current_task()
 
     def on_stop() -> None:
         stopped.set()
-        if main is not None and not server.readiness.has_rooms:
-            main.cancel()  # Ctrl+C while the operations were still opening
+        if opening is not None:
+            opening.cancel()  # Ctrl+C before everything was open
 
     address = address_of(listener)
     # The port answers at once: /health is 200, and /ready tells what is still missing.
-    async with serving(server.app, listener, server.hub.limits, on_stop=on_stop), server:
+    async with (
+        serving(server.app, listener, server.hub.limits, on_stop=on_stop),
+        AsyncExitStack() as stack,
+    ):
+        try:
+            await stack.enter_async_context(server)
+        finally:
+            opening = None
         gc.collect()
         gc.freeze()  # what lives until the end is not looked at again in every collection
         detail = server.readiness.detail
