@@ -47,7 +47,11 @@ def hear(file: Path, name: str, *, is_json: bool) -> None:
 
             def tell(heard: Heard) -> None:
                 told.append(heard)
-                console.print(f"{heard.start:8.2f} s  {heard.text or '(nothing)'}", markup=False)
+                console.print(
+                    f"{heard.start:8.2f} s  {heard.text or '(nothing)'}",
+                    markup=False,
+                    soft_wrap=True,
+                )
 
             def advance(seconds: float) -> None:
                 progress.update(task, completed=seconds)

@@ -42,7 +42,9 @@ def _answer(here: Session, out: Path, seconds: float, voice: str) -> None:
     if here.is_json:
         here.answer({"success": True, "file": str(out), "seconds": seconds, "voice": voice})
     else:
-        here.console.print(f"{out}: {seconds:.2f} s, spoken by {voice}", markup=False)
+        here.console.print(
+            f"{out}: {seconds:.2f} s, spoken by {voice}", markup=False, soft_wrap=True
+        )
 
 
 async def _say(text: str, out: Path, config: Config) -> tuple[float, str]:

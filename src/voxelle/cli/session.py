@@ -133,5 +133,7 @@ def _end(here: Session, sentence: str, code: int) -> None:
     if here.is_json:
         here.answer({"success": False, "message": sentence, "exit_code": code})
     else:
-        Console(stderr=True, highlight=False).print(sentence, style="red", markup=False)
+        Console(stderr=True, highlight=False).print(
+            sentence, style="red", markup=False, soft_wrap=True
+        )
     raise typer.Exit(code)
