@@ -4,10 +4,12 @@ import json
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
-from voxelle.config import load
+from voxelle.config import Config, load
 from voxelle.config.schema import config_schema
 from voxelle.home import Home
+from voxelle.operations.patience import Patience
 
 ROOT = Path(__file__).parents[2]
 HOME = Home(ROOT)
@@ -29,7 +31,7 @@ def test_every_example_filters_what_she_says(name: str) -> None:
 
 def test_the_default_needs_no_key_no_network_and_no_money() -> None:
     config = load(HOME.configs / "default.yaml", HOME, {})
-    first = {role: config.choices(role)[0].id for role in ("stt", "t2t", "tts", "vad")}  # type: ignore[arg-type] # roles
+    first = {role: config.choices(role)[0].id for role in ("stt", "t2t", "tts", "vad")}
     assert first == {"stt": "pocketsphinx", "t2t": "offline", "tts": "espeak", "vad": "silero"}
 
 
@@ -42,3 +44,17 @@ def test_the_schema_knows_every_section_and_the_options_of_every_provider() -> N
     assert espeak["properties"]["role"] == {"const": "tts"}
     assert espeak["properties"]["rate"]["maximum"] == 450
     assert espeak["additionalProperties"] is False
+
+
+def test_the_page_about_configuration_names_every_key() -> None:
+    page = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+
+    def check(model: type[BaseModel], prefix: str) -> None:
+        for name, field in model.model_fields.items():
+            if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+                check(field.annotation, f"{prefix}{name}.")
+            else:
+                assert f"`{prefix}{name}`" in page or f"\n{name}:" in page or name == "patience"
+
+    check(Config, "")
+    check(Patience, "patience.ROLE.")
