@@ -8,7 +8,14 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from voxelle.audio import AudioFrame
-from voxelle.events import Member, Notice, PlaybackReported, StateChanged, StreamEventReceived
+from voxelle.events import (
+    Member,
+    Notice,
+    PlaybackReported,
+    SetContext,
+    StateChanged,
+    StreamEventReceived,
+)
 from voxelle.server.guard import Trust
 from voxelle.server.http import make_app
 from voxelle.server.hub import Hub, Key, Listener
@@ -58,6 +65,12 @@ class RecordingRoom:
 
     def direct(self, text: str) -> None:
         self._note("direct", text)
+
+    def inform(self, context: SetContext) -> None:
+        self._note("inform", context)
+
+    def drop_context(self, context_id: str) -> None:
+        self._note("drop_context", context_id)
 
     def stop(self) -> None:
         self._note("stop")

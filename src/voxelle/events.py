@@ -176,6 +176,31 @@ class Direct(_Event):
     text: Text
 
 
+class SetContext(_Event):
+    """Something she should know besides what is said: the score of a game, a note for today."""
+
+    type: Literal["set_context"] = "set_context"
+    id: Name
+    """Setting the same id again replaces it."""
+
+    name: Name
+    """The heading under which the language model sees it."""
+
+    description: Annotated[str, Field(max_length=500)] = ""
+    """What it is for, told to people; the model does not see it."""
+
+    text: Text
+    scope: Literal["request", "conversation"] = "conversation"
+    """Known for the next answer only, or until it is dropped."""
+
+
+class DropContext(_Event):
+    """She need not know this any more."""
+
+    type: Literal["drop_context"] = "drop_context"
+    id: Name
+
+
 class Subscribe(_Event):
     """Which kinds of event a reader of `/ws/events` wants to see."""
 
@@ -382,6 +407,8 @@ Request: TypeAlias = Annotated[
     | Release
     | Say
     | Direct
+    | SetContext
+    | DropContext
     | Subscribe,
     Field(discriminator="type"),
 ]

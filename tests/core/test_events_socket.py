@@ -16,6 +16,7 @@ from voxelle.events import (
     LatencyMeasured,
     Member,
     Notice,
+    SetContext,
     Silence,
     StateChanged,
     Subscribe,
@@ -105,15 +106,19 @@ async def test_commands_need_their_topic(server: RecordingServer) -> None:
             '{"type":"stop_speaking"}',
             '{"type":"say","text":"a"}',
             '{"type":"direct","text":"b"}',
+            '{"type":"set_context","id":"game","name":"Game","text":"3 to 1"}',
+            '{"type":"drop_context","id":"game"}',
         ):
             await socket.send(text)
-        await server.main.until("direct", "b")
+        await server.main.until("drop_context", "game")
     assert server.main.told == [
         ("silence",),
         ("release",),
         ("stop",),
         ("say", "a"),
         ("direct", "b"),
+        ("inform", SetContext(id="game", name="Game", text="3 to 1")),
+        ("drop_context", "game"),
     ]
 
 

@@ -17,6 +17,7 @@ from voxelle.events import (
     AudioSpoken,
     ErrorReported,
     Member,
+    SetContext,
     StateChanged,
     StreamEventReceived,
     TurnEnded,
@@ -24,7 +25,6 @@ from voxelle.events import (
     VoiceStopped,
 )
 from voxelle.operations.base import Transcript
-from voxelle.prompter.situation import Context
 from voxelle.streams import Stream
 from voxelle.utils.exceptions import STTError, ValidationError
 
@@ -169,11 +169,12 @@ async def test_direction_and_event_reach_the_mind_as_what_they_are(studios: Make
 
 async def test_contexts_are_shown_for_one_answer_or_until_they_are_dropped(studios: Make) -> None:
     studio = studios(mind=ScriptedMind(["One.", "Two.", "Three."]))
-    studio.room.contexts.set(Context("game", "Game", "", "The score is 3 to 1."), "conversation")
-    studio.room.contexts.set(Context("note", "Note", "", "Ann has a birthday."), "request")
+    studio.room.inform(SetContext(id="game", name="Game", text="The score is 3 to 1."))
+    birthday = SetContext(id="note", name="Note", text="Ann has a birthday.", scope="request")
+    studio.room.inform(birthday)
     for text in ("a", "b", "c"):
         if text == "c":
-            studio.room.contexts.drop("game")
+            studio.room.drop_context("game")
         studio.ann.write(text)
         await asyncio.sleep(4.0)
     shown = ["\n".join(message.text for message in asked) for asked in studio.mind.asked]

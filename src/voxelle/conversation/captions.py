@@ -29,7 +29,7 @@ class Captions:
         phonemes = tuple(
             Word(text=mark.text, start=line.offset + mark.start)
             for mark in frame.marks
-            if mark.kind == "phoneme"
+            if mark.kind == "phoneme" and mark.text
         )
         if phonemes:
             self._tell(PhonemesSpoken(turn=self._turn, phonemes=phonemes))

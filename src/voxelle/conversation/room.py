@@ -26,6 +26,7 @@ from voxelle.events import (
     LatencyMeasured,
     Member,
     PlaybackReported,
+    SetContext,
     SpeechEnded,
     SpeechStarted,
     State,
@@ -35,7 +36,7 @@ from voxelle.events import (
     TurnEnded,
     TurnStarted,
 )
-from voxelle.prompter.situation import Remark, event_facts
+from voxelle.prompter.situation import Context, Remark, event_facts
 from voxelle.utils.exceptions import OperationError
 
 
@@ -50,8 +51,7 @@ class Room:
     ) -> None:
         self.name = name
         self.history = History(settings.history)
-        self.contexts = Contexts()
-        """What she should know besides the conversation."""
+        self._contexts = Contexts()
         self.is_silenced = False
         self._cast = cast
         self._settings = settings
@@ -165,6 +165,15 @@ class Room:
         """Give her a stage direction; she finds the words."""
         remark = Remark("direction", text, self._cast.wall_clock())
         self._offer(Impulse("direction", self._loop.time(), (remark,)))
+
+    def inform(self, context: SetContext) -> None:
+        """Let her know something besides what is said here."""
+        known = Context(context.id, context.name, context.description, context.text)
+        self._contexts.set(known, context.scope)
+
+    def drop_context(self, context_id: str) -> None:
+        """Let her forget that again; an id that is not there is no fault."""
+        self._contexts.drop(context_id)
 
     def stop(self) -> None:
         """End her reply now; what was heard of it stays in the history."""
@@ -296,7 +305,7 @@ class Room:
         is_prepared = self._speculation.fits(impulse)
         turn = self._floor.begin(self._task(impulse), prepared=is_prepared)
         self._speculation.discard()
-        self.contexts.spend()
+        self._contexts.spend()
         self._answered = impulse
         to = turn.task.to
         self._audience.tell(TurnStarted(turn=turn.number, source=impulse.source, to=to))
@@ -304,7 +313,7 @@ class Room:
         turn.commit()
 
     def _task(self, impulse: Impulse) -> Task:
-        return brief(impulse, self._cast, self.history, self.members, self.contexts.all)
+        return brief(impulse, self._cast, self.history, self.members, self._contexts.all)
 
     def _voice_task(self, utterance: Utterance) -> Task:
         remark = Remark("said", utterance.partial, self._cast.wall_clock(), utterance.member)

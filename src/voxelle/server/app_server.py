@@ -89,6 +89,7 @@ class AppServer:
         async with AsyncExitStack() as opening:
             prompter = await asyncio.to_thread(self._load_prompter, self.config)
             opening.push_async_callback(self.operations.close)
+            self.operations.character = prompter.character.name
             failures = await self.operations.open(self.config, self.readiness.take)
             self._note_failures(failures)
             self._cast = self._make_cast(prompter)

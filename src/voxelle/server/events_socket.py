@@ -8,6 +8,7 @@ from typing import Any
 from voxelle.events import (
     CaptionSpoken,
     Direct,
+    DropContext,
     ErrorReported,
     ExpressionChanged,
     LatencyMeasured,
@@ -16,6 +17,7 @@ from voxelle.events import (
     Release,
     Request,
     Say,
+    SetContext,
     Silence,
     SpeechEnded,
     SpeechStarted,
@@ -58,6 +60,8 @@ _COMMANDS: Mapping[type[Request], Callable[[Room, Any], None]] = {
     Release: lambda room, _request: room.release(),
     Say: lambda room, request: room.say(request.text),
     Direct: lambda room, request: room.direct(request.text),
+    SetContext: lambda room, request: room.inform(request),
+    DropContext: lambda room, request: room.drop_context(request.id),
 }
 
 

@@ -6,7 +6,14 @@ from collections import Counter
 from typing import Protocol
 
 from voxelle.audio import AudioFrame
-from voxelle.events import Member, Notice, PlaybackReported, StateChanged, StreamEventReceived
+from voxelle.events import (
+    Member,
+    Notice,
+    PlaybackReported,
+    SetContext,
+    StateChanged,
+    StreamEventReceived,
+)
 from voxelle.server.encoder import NoticeEncoder
 from voxelle.server.limits import Limits
 from voxelle.utils.exceptions import ValidationError
@@ -58,6 +65,14 @@ class Room(Protocol):
 
     def direct(self, text: str) -> None:
         """Give her a stage direction."""
+        ...
+
+    def inform(self, context: SetContext) -> None:
+        """Let her know something besides what is said here."""
+        ...
+
+    def drop_context(self, context_id: str) -> None:
+        """Let her forget that again."""
         ...
 
     def stop(self) -> None:

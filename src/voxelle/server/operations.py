@@ -17,6 +17,7 @@ from voxelle.operations.stt.manager import STTManager
 from voxelle.operations.t2t.manager import T2TManager
 from voxelle.operations.tts.manager import TTSManager
 from voxelle.operations.vad.manager import VADManager
+from voxelle.server.vocabulary import listening_for
 from voxelle.utils.exceptions import VoxelleException
 
 log = structlog.get_logger(__name__)
@@ -29,6 +30,8 @@ class Operations:
     """Everything that hears, thinks and speaks."""
 
     def __init__(self, config: Config) -> None:
+        self.character = ""
+        """The name that the ears should know; set before opening."""
         patience = config.patience
         self.t2t = T2TManager(patience.get("t2t"))
         self.stt = STTManager(patience.get("stt"))
@@ -59,7 +62,7 @@ class Operations:
         for role, manager in self:
             manager.on_change(tell)
             try:
-                await manager.use(config.choices(role))
+                await manager.use(self._choices(role, config))
             except VoxelleException as error:
                 log.exception("operation.not_opened", operation=role)
                 failures[role] = str(error)
@@ -74,7 +77,7 @@ class Operations:
         """
         manager = dict(self)[role]
         manager.patience = config.patience.get(role, type(manager.patience)())
-        await manager.use(config.choices(role))
+        await manager.use(self._choices(role, config))
 
     async def close(self) -> None:
         """Close everything, what was opened last first; a failure does not keep the rest open."""
@@ -83,3 +86,11 @@ class Operations:
                 await manager.close()
             except Exception:  # the show is over, and the others must be closed
                 log.exception("operation.not_closed", operation=role)
+
+    def _choices(self, role: Role, config: Config) -> tuple[Choice, ...]:
+        choices = tuple(config.choices(role))
+        if role != "stt" or not self.character:
+            return choices
+        return tuple(
+            listening_for(choice, self.character, STTManager.registry) for choice in choices
+        )

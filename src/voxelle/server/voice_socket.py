@@ -13,6 +13,7 @@ from voxelle.events import (
     MAX_PAYLOAD,
     AudioReceived,
     Direct,
+    DropContext,
     JoinRoom,
     Member,
     MemberJoined,
@@ -21,6 +22,7 @@ from voxelle.events import (
     Release,
     Request,
     Say,
+    SetContext,
     Silence,
     StopSpeaking,
     StreamEventReceived,
@@ -69,6 +71,8 @@ class VoiceSession(Session):
             Release: lambda room, _request, _now: room.release(),
             Say: lambda room, request, _now: room.say(request.text),
             Direct: lambda room, request, _now: room.direct(request.text),
+            SetContext: lambda room, request, _now: room.inform(request),
+            DropContext: lambda room, request, _now: room.drop_context(request.id),
         }
 
     def handle(self, request: Request, now: float) -> None:
