@@ -16,6 +16,14 @@ from voxelle_launcher.environment import Environment
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
+PROJECT = """
+[project]
+name = "voxelle"
+version = "1.2.3"
+scripts = {voxelle = "voxelle.__main__:main"}
+entry-points."voxelle.tts" = {tiny = "tinyvoice:Voice"}
+"""
+
 CORE = """
 import http.server, os, signal, sys, threading
 
@@ -79,6 +87,7 @@ def make_project(root: Path, wheels: Path) -> Path:
         ignore=shutil.ignore_patterns("__pycache__"),
     )
     shutil.copy(REPOSITORY / "start.py", root / "start.py")
+    (root / "pyproject.toml").write_text(PROJECT, encoding="utf-8")
     package = root / "src" / "voxelle"
     package.mkdir(parents=True)
     (package / "__init__.py").write_text("", encoding="utf-8")

@@ -33,6 +33,8 @@ class Stamp:
     """The digest of each installed lock file, by its name."""
     missing: dict[str, str] = field(default_factory=dict)
     """The digest of each optional lock file that has no wheels for this machine, by its name."""
+    source: str = ""
+    """The digest of the pyproject.toml that the project itself was linked with."""
     packages: list[str] = field(default_factory=list)
     """The names of the `.dist-info` folders that have to be there."""
 
@@ -112,24 +114,6 @@ class Environment:
             self.folder.unlink()
         elif self.folder.exists():
             shutil.rmtree(self.folder)
-
-    def link_source(self, version: str) -> None:
-        """Make `import voxelle` and the `voxelle` command work without building anything.
-
-        The path in the `.pth` file is relative and plain ASCII: before Python 3.13 Windows reads
-        such files in its local encoding, so a home folder with an umlaut would be lost.
-        """
-        place = self.site_packages(version)
-        source = os.path.relpath(self.root / "src", place)
-        (place / "voxelle.pth").write_text(source + "\n", encoding="ascii", newline="\n")
-        if sys.platform == "win32":
-            text = '@"%~dp0python.exe" -m voxelle %*\r\n'
-            (self.scripts / "voxelle.cmd").write_text(text, encoding="ascii", newline="")
-            return
-        command = self.scripts / "voxelle"
-        text = '#!/bin/sh\nexec "$(dirname -- "$0")/python" -m voxelle "$@"\n'
-        command.write_text(text, encoding="ascii")
-        command.chmod(0o755)
 
 
 def clean(environ: Mapping[str, str] | None = None) -> dict[str, str]:

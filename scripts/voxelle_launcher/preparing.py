@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from voxelle_launcher import trouble
+from voxelle_launcher import linking, trouble
 from voxelle_launcher.environment import Environment, Stamp, clean
 
 LAYOUT = "1"
@@ -80,7 +80,8 @@ def _prepare(environment: Environment, names: Sequence[str], say: Say, is_fresh:
     kept = [name for name in (stamp.sets if stamp else {}) if name not in names]
     sets = wanted(environment.root, [*names, *kept])
     known = (stamp.sets | stamp.missing) if stamp else {}
-    if stamp and stamp.is_whole and all(known.get(one.name) == one.digest for one in sets):
+    is_filled = stamp is not None and all(known.get(one.name) == one.digest for one in sets)
+    if stamp and is_filled and stamp.source == linking.digest(environment.root):
         return False
     if version is None:
         if sys.version_info[:2] > trouble.NEWEST:
@@ -139,7 +140,7 @@ def _fill(environment: Environment, stamp: Stamp, sets: Sequence[Wanted], say: S
             continue
         stamp.sets[one.name] = one.digest
         say(f"Installed {one.name} in {time.perf_counter() - start:.0f} s.")
-    environment.link_source(version)
+    stamp.source = linking.link(environment, version)
     stamp.packages = environment.packages(version)
     stamp.is_whole = True
     environment.write(stamp)

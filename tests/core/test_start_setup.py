@@ -105,6 +105,29 @@ def test_source_link_is_ascii_and_relative_so_that_any_home_folder_works(
     assert not Path(link).is_absolute()
 
 
+def test_project_has_its_version_and_entry_points_as_if_pip_had_installed_it(
+    ready: CopiedEnvironment,
+) -> None:
+    code = "from importlib.metadata import *; print(version('voxelle'), *entry_points(name='tiny'))"
+    assert run_python(ready, code).startswith("1.2.3 EntryPoint(name='tiny'")
+    run_python(
+        ready, "from pip._internal.cli.main import main; main(['uninstall', '-y', 'voxelle'])"
+    )
+    assert run_python(ready, "from importlib.util import *; print(find_spec('voxelle'))") == "None"
+
+
+def test_new_version_of_the_project_is_linked_without_installing_anything(
+    ready: CopiedEnvironment, told: Told
+) -> None:
+    project = ready.root / "pyproject.toml"
+    text = project.read_text(encoding="utf-8").replace("1.2.3", "1.3.0")
+    project.write_text(text, encoding="utf-8")
+    assert preparing.prepare(ready, RUN, told, is_fresh=False)
+    assert told == []
+    shown = run_python(ready, "from importlib.metadata import version; print(version('voxelle'))")
+    assert shown == "1.3.0"
+
+
 def test_second_set_up_does_nothing(
     ready: CopiedEnvironment, told: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:
