@@ -26,7 +26,7 @@ from voxelle.streams import Stream
 from voxelle.utils.exceptions import ProcessError, STTError
 
 if find_spec("pocketsphinx") is None:  # the workers need it; whoever chooses us hears of it now
-    raise ImportError("No module named 'pocketsphinx'", name="pocketsphinx")
+    raise ModuleNotFoundError("No module named 'pocketsphinx'", name="pocketsphinx")
 
 Word = Annotated[str, StringConstraints(pattern=r"^[^\W\d_]['\w-]{0,39}$", to_lower=True)]
 Phones = Annotated[str, StringConstraints(max_length=200)]

@@ -24,7 +24,7 @@ from voxelle.streams import Stream
 from voxelle.utils.exceptions import ProcessError, TTSError, ValidationError
 
 if find_spec("espeakng_loader") is None:  # the worker needs it; whoever chooses us hears of it now
-    raise ImportError("No module named 'espeakng_loader'", name="espeakng_loader")
+    raise ModuleNotFoundError("No module named 'espeakng_loader'", name="espeakng_loader")
 
 MAX_CHARACTERS = 5_000
 """Longest line, six minutes of speech; a clause has about fifty."""
