@@ -309,3 +309,35 @@ async def test_closing_a_room_ends_every_task_of_it() -> None:
     assert len(asyncio.all_tasks()) == before
     assert studio.mind.opened == studio.mind.closed
     assert studio.ear.closed == 1
+
+
+async def test_other_settings_are_followed_without_a_break(studios: Make) -> None:
+    ear = ScriptedEar(Spoken("one"), Spoken("two"), Spoken("stop now", [(0.4, "stop now")]))
+    studio = studios(ear=ear, mind=ScriptedMind([REPLY, REPLY * 3]))
+    await studio.ann.speak(1.0)
+    await studio.ann.pause(0.5)
+    settings = quiet_settings(
+        endpointing={"unsure_s": 1.1},
+        barge_in={"policies": {"browser": "ignore"}},
+        history=10,
+    )
+    studio.room.resettle(settings)
+    await studio.ann.pause(6.0)
+    assert own(studio) == [REPLY]
+    await studio.ann.speak(1.0)
+    ended = asyncio.get_running_loop().time()
+    while studio.room.state.state != "thinking":
+        await studio.ann.pause(0.02)
+    assert asyncio.get_running_loop().time() - ended > 1.0
+    await studio.ann.pause(2.0)
+    await studio.ann.speak(1.0)
+    await studio.ann.pause(14.0)
+    assert not studio.speaker.of(VoiceStopped)
+
+
+async def test_idle_may_be_switched_on_while_it_is_quiet(studios: Make) -> None:
+    studio = studios(mind=ScriptedMind(["So quiet."]))
+    await asyncio.sleep(100.0)
+    studio.room.resettle(quiet_settings(director={"idle_s": 20}))
+    await asyncio.sleep(25.0)
+    assert own(studio) == ["So quiet."]

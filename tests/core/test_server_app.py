@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
 import socket
@@ -16,8 +17,17 @@ import httpx
 import pytest
 
 from voxelle.client import Client, connect
-from voxelle.config import Config, load
-from voxelle.events import JoinRoom, Member, Notice, StateChanged, TextReceived, TurnEnded
+from voxelle.config import Changed, Config, load
+from voxelle.config.reload import changed_keys
+from voxelle.events import (
+    JoinRoom,
+    Member,
+    Notice,
+    StateChanged,
+    TextReceived,
+    TurnEnded,
+    TurnStarted,
+)
 from voxelle.home import Home
 from voxelle.server.app_server import AppServer, serve
 from voxelle.server.listen import open_port, serving
@@ -169,6 +179,42 @@ async def test_a_changed_config_is_taken_over_between_turns(tmp_path: Path) -> N
         path.write_text("character: [", encoding="utf-8")
         await eventually(lambda: "the old config stays" in core.readiness.notes.get("config", ""))
         assert core.hub.character == "Orin"
+
+
+async def test_settings_of_the_conversation_and_the_log_are_taken_over_at_once(
+    tmp_path: Path,
+) -> None:
+    config, home = load_home(tmp_path)
+    root = logging.getLogger()
+    before = root.level
+    text = QUIET.replace("MIND", "offline")
+    text += "conversation: {director: {idle_s: 0.2}}\nlogging: {level: error, files: 9}\n"
+    try:
+        async with AppServer(config, home) as core:
+            room = core.rooms.room("main")
+            listener = Told()
+            room.attach(listener)
+            _, path = make_home(tmp_path, text)
+            new = load(path, home, {})
+            keys = changed_keys(config, new)
+            await core.apply(Changed(config, new, keys, ("logging.files",)))
+            await eventually(lambda: any(isinstance(n, TurnStarted) for n in listener.notices))
+            assert root.level == logging.ERROR
+            assert core.readiness.notes["config"].endswith("next start on: logging.files")
+    finally:
+        root.setLevel(before)
+
+
+class Told:
+    """Plays her voice to nobody, and remembers what it was told."""
+
+    plays_audio = True
+
+    def __init__(self) -> None:
+        self.notices: list[Notice] = []
+
+    def take(self, notice: Notice) -> None:
+        self.notices.append(notice)
 
 
 def test_a_taken_port_ends_the_program_with_a_sentence(

@@ -41,6 +41,10 @@ class Endpointing:
         self._settings = settings
         self._pauses: deque[float] = deque(maxlen=PAUSES_REMEMBERED)
 
+    def resettle(self, settings: EndpointingSettings) -> None:
+        """Follow other settings from now on; what is known about the speaker stays."""
+        self._settings = settings
+
     def note_pause(self, seconds: float) -> None:
         """Learn from a pause after which the speaker went on."""
         self._pauses.append(min(seconds, self._settings.cap_s))

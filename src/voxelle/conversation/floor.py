@@ -65,6 +65,10 @@ class Floor:
             return False
         return self.turn.playout.started_at is not None
 
+    def resettle(self, settings: ConversationSettings) -> None:
+        """Follow other settings from the next turn on."""
+        self._settings = settings
+
     def prepare(self, task: Task) -> Turn:
         """Begin a turn of which nothing is heard before `begin(turn)`."""
         self.discard()

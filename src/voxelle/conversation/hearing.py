@@ -74,6 +74,12 @@ class Hearing:
         """Use another cast from the next utterance on."""
         self._cast = cast
 
+    def resettle(self, settings: ConversationSettings) -> None:
+        """Follow other settings from now on."""
+        self._settings = settings
+        for ear in self._ears.values():
+            ear.endpointing.resettle(settings.endpointing)
+
     def hear(self, member: Member, frame: AudioFrame) -> None:
         """Take a member's sound; raise `ValidationError` if it is none."""
         ear = self._ears.pop(member.key, None)

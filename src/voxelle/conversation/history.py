@@ -28,6 +28,10 @@ class History:
         left_out = {id(remark) for remark in answered}
         return tuple(remark for remark in self._remarks if id(remark) not in left_out)
 
+    def resize(self, most: int) -> None:
+        """Remember that many remarks from now on; the oldest are forgotten if they are more."""
+        self._remarks = deque(self._remarks, maxlen=most)
+
     def clear(self) -> None:
         """Forget everything."""
         self._remarks.clear()

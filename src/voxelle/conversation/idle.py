@@ -19,6 +19,11 @@ class Idle:
         """Times she spoke by herself since anybody else did."""
         self._timer: asyncio.TimerHandle | None = None
 
+    def resettle(self, idle_s: float) -> None:
+        """Follow another setting from the next silence on."""
+        self._idle_s = idle_s
+        self.stop()
+
     def arm(self) -> None:
         """Begin to wait, if that has not begun yet; 0 seconds in the settings is never."""
         if self._timer is None and self._idle_s:

@@ -27,6 +27,10 @@ class Members:
             return None
         return self._members.pop(next(iter(self._members)))
 
+    def resize(self, most: int) -> None:
+        """Know that many members at most, from the next one who comes."""
+        self._most = most
+
     def leave(self, key: tuple[str, str]) -> None:
         """Forget a member; one who is not there is no fault."""
         self._members.pop(key, None)

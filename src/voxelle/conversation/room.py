@@ -89,6 +89,19 @@ class Room:
         self._hearing.recast(cast)
         self._speculation.discard()
 
+    def resettle(self, settings: ConversationSettings) -> None:
+        """Follow other settings; what is under way ends as it began."""
+        self._settings = settings
+        self.history.resize(settings.history)
+        self._members.resize(settings.most_members)
+        self._director.settings = settings.director
+        self._barge_in = BargeIn(settings.barge_in)
+        self._hearing.resettle(settings)
+        self._floor.resettle(settings)
+        self._speculation.resettle(settings)
+        self._idle.resettle(settings.director.idle_s)
+        self._consider()
+
     async def close(self) -> None:
         """Fall silent, stop listening, and return when every task has ended."""
         self.is_silenced = True

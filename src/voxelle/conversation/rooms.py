@@ -70,6 +70,12 @@ class Rooms:
         if room := self._rooms.pop(name, None):
             await room.close()
 
+    def resettle(self, settings: ConversationSettings) -> None:
+        """Follow other settings in every room; what is under way ends as it began."""
+        self._settings = settings
+        for room in self._rooms.values():
+            room.resettle(settings)
+
     def recast(self, cast: Cast) -> None:
         """Let another cast perform in every room, from the next turn on."""
         self._cast = cast

@@ -29,6 +29,10 @@ class Speculation:
         self._utterance: Utterance | None = None
         self._words: list[str] = []
 
+    def resettle(self, settings: ConversationSettings) -> None:
+        """Follow other settings from the next pause on."""
+        self._mode = settings.speculation
+
     def begin(self, utterance: Utterance, make: Callable[[Utterance], Task]) -> None:
         """Prepare a reply to the words so far, if there are any and they are new."""
         words = _words(utterance.partial)

@@ -34,6 +34,7 @@ from voxelle.server.operations import Operations
 from voxelle.server.readiness import Readiness
 from voxelle.streams import Stream
 from voxelle.utils.exceptions import ConfigurationError, OperationError, VoxelleException
+from voxelle.utils.logging_utils import set_level
 
 log = structlog.get_logger(__name__)
 
@@ -122,9 +123,12 @@ class AppServer:
                 problems += await self._change_role(role, change.new)
         if any(key.startswith(_PROMPTER_KEYS) for key in change.keys):
             problems += await self._change_prompter(change.new)
-        later = [key for key in change.keys if key.startswith(("conversation.", "logging."))]
-        if later := sorted({*later, *change.needs_restart}):
-            problems.append(f"these settings work from the next start on: {', '.join(later)}")
+        if any(key.startswith("conversation.") for key in change.keys):
+            self.rooms.resettle(change.new.conversation)
+        if "logging.level" in change.keys:
+            set_level(change.new.logging.level)
+        if later := ", ".join(change.needs_restart):
+            problems.append(f"these settings work from the next start on: {later}")
         if problems:
             notes["config"] = "; ".join(problems)
         log.info("config.applied", keys=change.keys, problems=problems)

@@ -64,6 +64,15 @@ class LogOptions:
     console: Literal["text", "json", "none"] = "text"
 
 
+def set_level(level: Level) -> None:
+    """Change the least serious level that is logged, at once and for everybody."""
+    number = logging.getLevelNamesMapping()[level.upper()]
+    logging.getLogger().setLevel(number)
+    for name in _TALKATIVE:
+        is_debugging = number <= logging.DEBUG
+        logging.getLogger(name).setLevel(logging.INFO if is_debugging else logging.WARNING)
+
+
 class Logging:
     """The pipeline, from `start` to `stop`; there is one per process.
 
@@ -126,11 +135,7 @@ class Logging:
 
     def set_level(self, level: Level) -> None:
         """Change the least serious level that is logged, at once."""
-        number = logging.getLevelNamesMapping()[level.upper()]
-        logging.getLogger().setLevel(number)
-        for name in _TALKATIVE:
-            is_debugging = number <= logging.DEBUG
-            logging.getLogger(name).setLevel(logging.INFO if is_debugging else logging.WARNING)
+        set_level(level)
 
     def __enter__(self) -> Self:
         self.start()
