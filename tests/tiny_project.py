@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -152,13 +153,21 @@ def start(project: Path, *arguments: str, **variables: str) -> subprocess.Popen[
 
 
 def wait_for(process: subprocess.Popen[str], text: str) -> list[str]:
-    """Read what a process says up to the line with this text; fail with all of it if it ends."""
+    """Read what a process says up to the line with this text; fail with all of it if it ends.
+
+    A process that says nothing of the kind for a minute is ended.
+    """
     assert process.stdout is not None
     lines: list[str] = []
-    for line in process.stdout:
-        lines.append(line)
-        if text in line:
-            return lines
+    deadline = threading.Timer(60, process.kill)
+    deadline.start()
+    try:
+        for line in process.stdout:
+            lines.append(line)
+            if text in line:
+                return lines
+    finally:
+        deadline.cancel()
     raise AssertionError(f"{text!r} is not in: {''.join(lines)}")
 
 

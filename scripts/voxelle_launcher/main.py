@@ -96,7 +96,9 @@ def _config(root: Path, named: str | None) -> Path:
     if named is None:
         return home / "configs" / "default.yaml"
     here = Path(named).absolute()
-    return here if here.is_file() else home / "configs" / named
+    if here.is_file():
+        return here
+    return home / "configs" / (named if named.endswith((".yaml", ".yml")) else f"{named}.yaml")
 
 
 def configured_port(config: Path) -> int:

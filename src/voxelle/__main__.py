@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import sys
+
+from voxelle.operations.vad.threads import pin_blas
 
 
 def main() -> None:
     """Run the command line, and end the process with its exit code."""
     # Before anything imports numpy: its threads would fight each other for the few small products
     # of a voice detector, and make each of them slower.
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-        os.environ.setdefault(name, "1")
+    pin_blas()
     for stream in (sys.stdout, sys.stderr):
         # A Windows console of another code page must not fail on an emoji in a reply.
         if (reconfigure := getattr(stream, "reconfigure", None)) is not None:

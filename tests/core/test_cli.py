@@ -17,6 +17,7 @@ from requirements import need
 from voxelle.cli import app
 from voxelle.cli.making import slug_of
 from voxelle.home import examples
+from voxelle.prompter.character import load_character
 from voxelle.utils.exceptions import ValidationError
 
 SPEECH = Path(__file__).parents[3] / "shared" / "fixtures" / "speech"
@@ -270,6 +271,32 @@ def test_new_makes_a_character_that_works_and_replaces_nothing(home: Path) -> No
     assert call("new", "<script>").exit_code == 2
     with pytest.raises(ValidationError, match="no letter from a to z"):
         slug_of("日本")
+
+
+def test_new_imports_a_character_card(home: Path, tmp_path: Path) -> None:
+    card = tmp_path / "card.json"
+    book = {"entries": [{"keys": ["gear"], "content": "Gears are friends.", "enabled": True}]}
+    about = {"name": "Tick", "description": "{{char}} mends clocks.", "first_mes": "Tock."}
+    card.write_text(
+        json.dumps({"spec": "chara_card_v2", "data": {**about, "character_book": book}}),
+        encoding="utf-8",
+    )
+    result = call("new", "Clara", "--card", str(card), "--json")
+    assert result.exit_code == 0, result.output
+    character = load_character(home / "prompts" / "characters", "clara")
+    assert character.name == "Clara"
+    assert "mends clocks" in character.about
+    assert "Gears are friends." in character.about
+    assert call("check", "-c", "clara", "--no-open").exit_code == 0
+
+
+def test_card_that_is_none_ends_with_a_sentence(home: Path, tmp_path: Path) -> None:
+    card = tmp_path / "card.png"
+    card.write_bytes(b"no picture")
+    result = call("new", "Clara", "--card", str(card))
+    assert result.exit_code == 2
+    assert "card.png: " in result.stderr
+    assert call("new", "Clara", "--card", str(tmp_path / "none.png")).exit_code == 2
 
 
 def test_a_home_that_cannot_be_written_to_ends_with_3(

@@ -119,9 +119,12 @@ def talk(
 @app.command()
 def new(
     name: Annotated[str, typer.Argument(help="Her name, as people will say it.")],
+    card: Annotated[
+        Path | None, typer.Option(help="A character card V2 or V3 to import, png or json.")
+    ] = None,
     is_json: JsonOption = False,
 ) -> None:
     """Make a new character and a config for her, in your home."""
     from voxelle.cli.making import new as command
 
-    command(name, is_json=is_json)
+    command(name, card, is_json=is_json)

@@ -10,16 +10,22 @@ import pydantic
 
 from voxelle.cli.session import session
 from voxelle.home import Home, examples
+from voxelle.prompter.cards import MAX_BYTES, read_card
 from voxelle.prompter.character import Character, Example, write_character
 from voxelle.utils.exceptions import ConfigurationError, ValidationError
 
 _CHARACTER = re.compile(r"^character:.*$", re.MULTILINE)
 
 
-def new(name: str, *, is_json: bool) -> None:
-    """Write prompts/characters/NAME.yaml and configs/NAME.yaml; nothing is ever replaced."""
+def new(name: str, card: Path | None, *, is_json: bool) -> None:
+    """Write prompts/characters/NAME.yaml and configs/NAME.yaml; nothing is ever replaced.
+
+    With a card, the character is what the card says, under the name given here.
+    """
     with session(is_json=is_json) as here:
         character = make_character(name)
+        if card is not None:
+            character = import_card(card, character.name)
         slug = slug_of(name)
         try:
             paths = _write(here.home, character, slug)
@@ -35,9 +41,9 @@ def new(name: str, *, is_json: bool) -> None:
             return
         for path in paths:
             here.console.print(f"made {path}", markup=False, soft_wrap=True)
+        first = "Read" if card is not None else "Write down"
         here.console.print(
-            f"Write down who {character.name} is in the first file, then: "
-            f"voxelle run --config {slug}",
+            f"{first} who {character.name} is in the first file, then: voxelle run --config {slug}",
             markup=False,
             soft_wrap=True,
         )
@@ -71,6 +77,30 @@ def make_character(name: str) -> Character:
             f"{name[:60]!r} cannot be a name: it begins with a letter or digit, has letters, "
             "digits, spaces and . ' - in it, and at most 60 characters"
         ) from error
+
+
+def import_card(path: Path, name: str) -> Character:
+    """Give the character of a card; raise `ValidationError` for a file that holds none.
+
+    The entries of its lore book become part of what is written about her.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise ValidationError(f"{path} cannot be read: {error.strerror}") from error
+    try:
+        card = read_card(data)
+    except ValidationError as error:
+        raise ValidationError(f"{path}: {error}") from error
+    lore = [f"{context.name}: {context.text}" for context in card.contexts]
+    about = "\n\n".join(filter(None, [card.character.about, *lore]))
+    try:
+        return Character.model_validate(
+            {**card.character.model_dump(), "name": name, "about": about}
+        )
+    except pydantic.ValidationError as error:
+        raise ValidationError(f"{path}: the card is too long to be shown to a model") from error
 
 
 def slug_of(name: str) -> str:

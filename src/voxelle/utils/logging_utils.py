@@ -38,6 +38,8 @@ STOP_S = 5.0
 _TALKATIVE = (
     "httpx",
     "httpcore",
+    "httpx2",
+    "httpcore2",
     "openai",
     "watchfiles",
     "websockets",
@@ -271,9 +273,14 @@ def log_performance(measure: str, seconds: float, **facts: object) -> None:
 
 
 def log_api_request(method: str, path: str, status: int, seconds: float, **facts: object) -> None:
-    """Note a request over HTTP and its answer; the path goes in without its query."""
+    """Note a request over HTTP and its answer; the path goes in without its query.
+
+    Looking at a page is noted at debug, everything that changes something or fails at info.
+    """
     said = {"method": method, "path": path.partition("?")[0], "status": status, **facts}
-    _log("API_REQUEST", logging.INFO, "request", s=round(seconds, 4), **said)
+    is_look = method in {"GET", "HEAD"} and status < 400
+    level = logging.DEBUG if is_look else logging.INFO
+    _log("API_REQUEST", level, "request", s=round(seconds, 4), **said)
 
 
 def log_error(event: str, error: BaseException, **facts: object) -> None:
