@@ -10,8 +10,11 @@ import pytest
 
 from studio.people import Person
 from studio.players import ScriptedEar, ScriptedMind, Spoken, ToneVoice
+from studio.providers import SpareVoice, TwoVoices
 from studio.studio import open_studio, quiet_settings
 from voxelle.events import AudioSpoken, TurnEnded, VoiceStopped
+from voxelle.operations.patience import Patience
+from voxelle.operations.registry import Choice
 
 Trace = Callable[[str], None]
 
@@ -93,6 +96,24 @@ async def test_voice_that_breaks_in_a_sentence_goes_on_with_its_next_word(trace:
     await asyncio.sleep(8.0)
     assert studio.room.history.remarks[-1].text == REPLY.replace("[happy] ", "")
     await studio.close()
+
+
+async def test_fallback_voice_says_the_rest_of_a_sentence_that_broke_off(trace: Trace) -> None:
+    voices = TwoVoices(Patience(tries=1))  # retries wait for a random time
+    SpareVoice.lines.clear()
+    await voices.use([Choice(id="dying"), Choice(id="spare")])
+    voices.on_change(lambda status: trace(f"voice       {status.state}: {status.name}"))
+    mind = ScriptedMind([REPLY, "And I am still here."])
+    studio = open_studio(trace, mind=mind, tts=voices)
+    studio.ann.write("hi")
+    await asyncio.sleep(12.0)
+    studio.ann.write("are you well?")
+    await asyncio.sleep(6.0)
+    own = [remark.text for remark in studio.room.history.remarks if remark.is_own]
+    assert own == [REPLY.replace("[happy] ", ""), "And I am still here."]
+    assert SpareVoice.lines[0] == "Ann, how nice."
+    await studio.close()
+    await voices.close()
 
 
 async def test_mind_that_breaks_in_a_sentence_ends_the_turn_and_not_the_show(trace: Trace) -> None:
