@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import shutil
+import subprocess
+import sys
 import threading
 from pathlib import Path
 from types import SimpleNamespace
@@ -404,3 +406,38 @@ async def test_spoken_words_are_understood(tmp_path: Path, line: str) -> None:
     async with FasterWhisperSTT(options_of(model=str(TINY))) as ear:
         heard = [transcript async for transcript in ear.transcribe(utterance())]
     assert heard[-1] == Transcript(line, is_final=True)
+
+
+def test_missing_package_is_named_with_the_extra_and_a_fallback_stands_in(tmp_path: Path) -> None:
+    code = (
+        "import asyncio, sys, importlib.util as util\n"
+        "from pathlib import Path\n"
+        "find = util.find_spec\n"
+        "util.find_spec = lambda name, *a: None if name == 'faster_whisper' else find(name, *a)\n"
+        "from voxelle.config import load\n"
+        "from voxelle.home import Home, examples\n"
+        "from voxelle.operations.registry import Choice\n"
+        "from voxelle.operations.stt.manager import STTManager\n"
+        "from voxelle.server.app_server import AppServer\n"
+        "try: STTManager.registry.create(Choice(id='faster_whisper'))\n"
+        "except Exception as error: print(type(error).__name__, error)\n"
+        "home, path = Home(examples()), Path(sys.argv[1]) / 'test.yaml'\n"
+        "text = 'character: voxelle\\noperations:\\n' + ''.join(\n"
+        "    f'  - {{role: {role}, id: {id}}}\\n' for role, id in [('stt', 'faster_whisper'),\n"
+        "    ('stt', 'scripted'), ('t2t', 'offline'), ('tts', 'tone'), ('vad', 'energy')])\n"
+        "path.write_text(text)\n"
+        "async def main():\n"
+        "    async with AppServer(load(path, home, {}), home) as core:\n"
+        "        print(core.readiness.operations['stt'], core.readiness.is_ready)\n"
+        "        print(core.readiness.notes['stt'])\n"
+        "asyncio.run(main())\n"
+        "path.write_text(text.replace('{role: stt, id: scripted}', '{role: vad, id: energy}'))\n"
+        "try: load(path, home, {})\n"
+        "except Exception as error: print(error)\n"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - our own code
+    said = result.stdout
+    assert "NotInstalledError" in said
+    assert "scripted True" in said
+    assert said.count("voxelle[local]") == 3

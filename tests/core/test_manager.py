@@ -241,7 +241,7 @@ async def test_a_fallback_that_does_not_open_is_left_out(
     await manager.use([anna.choice, Choice(id="absent")])
     assert await say(manager) == "abc"
     assert manager.status.state == "ok"
-    assert "pip install 'voxelle[absent]'" in caplog.text
+    assert 'pip install "voxelle[absent]"' in caplog.text
 
 
 async def test_at_the_start_a_fallback_takes_the_place_of_a_primary_that_does_not_open(

@@ -190,7 +190,7 @@ def test_missing_package_is_named_with_the_extra() -> None:
     )
     command = [sys.executable, "-c", code]
     result = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - our own code
-    assert "ConfigurationError" in result.stdout
+    assert "NotInstalledError" in result.stdout
     assert "voxelle[pocketsphinx]" in result.stdout
 
 

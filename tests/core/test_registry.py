@@ -78,8 +78,23 @@ def test_a_plugin_that_does_not_work_is_named_with_the_reason(
 
 def test_a_missing_package_of_ours_comes_with_the_command_that_installs_it() -> None:
     registry = Registry("tts", {"heavy": "no_such_package_at_all:Voice"}, {"heavy": "local"})
-    with pytest.raises(ConfigurationError, match=r"pip install 'voxelle\[local\]'"):
+    with pytest.raises(ConfigurationError, match=r'pip install "voxelle\[local\]"'):
         registry.find("heavy")
+
+
+@pytest.mark.parametrize(
+    ("extra", "command"),
+    [("local", "python start.py --with local"), ("espeak", "python start.py")],
+)
+def test_the_command_fits_the_environment_that_start_py_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, extra: str, command: str
+) -> None:
+    info = tmp_path / "voxelle-9.9.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: voxelle\nVersion: 9.9\n")
+    (info / "INSTALLER").write_text("start.py\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert registry_module.command_for(extra) == command
 
 
 def test_all_wrong_options_are_named_at_once() -> None:

@@ -12,10 +12,10 @@ import pydantic
 from voxelle.config.document import Document, Slip, read_document
 from voxelle.config.environment import fill_in, read_env_file
 from voxelle.config.mistakes import report, shown_path, slips_of
-from voxelle.config.model import Config, Role
+from voxelle.config.model import CHAINS, Config, Role
 from voxelle.config.providers import registry_of
 from voxelle.home import Home
-from voxelle.operations.registry import Choice, unknown
+from voxelle.operations.registry import Choice, NotInstalledError, unknown
 from voxelle.prompter.character import load_character
 from voxelle.prompter.scene import load_instructions, load_scene
 from voxelle.utils.exceptions import ConfigurationError
@@ -69,11 +69,12 @@ def _wrong_options(data: dict[str, Any]) -> list[Slip]:
         if entry.get("role") not in get_args(Role):
             continue
         options = {name: value for name, value in entry.items() if name != "role"}
-        slips += _wrong_entry(entry["role"], options, index)
+        others = [other for at, other in enumerate(entries or ()) if at != index]
+        slips += _wrong_entry(entry["role"], options, index, others)
     return slips
 
 
-def _wrong_entry(role: Role, options: dict[str, Any], index: int) -> list[Slip]:
+def _wrong_entry(role: Role, options: dict[str, Any], index: int, others: list[Any]) -> list[Slip]:
     registry = registry_of(role)
     name: str = options["id"]
     if name not in registry.places():
@@ -81,6 +82,12 @@ def _wrong_entry(role: Role, options: dict[str, Any], index: int) -> list[Slip]:
         return [Slip(("operations", index, "id"), sentence)]
     try:
         registry.check(Choice.model_validate(options))
+    except NotInstalledError as error:
+        # It is left out at the start, with a warning, and another one of its role stands in.
+        stands_in = any(isinstance(other, dict) and other.get("role") == role for other in others)
+        if stands_in and role not in CHAINS:
+            return []
+        return [Slip(("operations", index, "id"), str(error))]
     except ConfigurationError as error:
         return [Slip(("operations", index, "id"), str(error))]
     except pydantic.ValidationError as error:

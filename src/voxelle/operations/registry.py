@@ -7,7 +7,13 @@ import importlib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, entry_points, requires, version
+from importlib.metadata import (
+    PackageNotFoundError,
+    distribution,
+    entry_points,
+    requires,
+    version,
+)
 from typing import Any
 
 import pydantic
@@ -20,6 +26,14 @@ _REQUIREMENT = re.compile(
     r"(?P<name>[A-Za-z0-9._-]+)[^;]*;\s*\(?extra == ['\"](?P<extra>[\w-]+)['\"]\)?$"
 )
 """A requirement of an extra, as it stands in a wheel: `pocketsphinx>=5.0.4; extra == 'espeak'`."""
+
+
+_ASKED_FOR = frozenset({"local"})
+"""The extras that start.py installs only when asked; the others it tries at every start."""
+
+
+class NotInstalledError(ConfigurationError):
+    """A provider is known, and a package that it needs is not installed."""
 
 
 class Choice(BaseModel):
@@ -57,7 +71,10 @@ class Registry:
         return {**self.builtin, **{plugin.name: plugin.value for plugin in plugins}}
 
     def find(self, name: str) -> type[Provider]:
-        """Import a provider's class; raise `ConfigurationError` if it cannot be."""
+        """Import a provider's class; raise `ConfigurationError` if it cannot be.
+
+        It is a `NotInstalledError` if only a package is missing.
+        """
         places = self.places()
         if name not in places:
             raise ConfigurationError(unknown(f"{self.operation} provider", name, places))
@@ -65,7 +82,7 @@ class Registry:
         try:
             found: object = getattr(importlib.import_module(module), attribute)
         except ModuleNotFoundError as error:
-            raise ConfigurationError(self._missing(name, error)) from error
+            raise NotInstalledError(self._missing(name, error)) from error
         except Exception as error:  # a plugin is somebody else's code: anything may happen
             raise ConfigurationError(
                 f"{self.operation} {name!r} cannot be loaded from {places[name]}: "
@@ -111,8 +128,22 @@ class Registry:
     def _missing(self, name: str, error: ModuleNotFoundError) -> str:
         sentence = f"{self.operation} {name!r} needs a package that is not installed ({error})"
         if extra := self.extras.get(name):
-            sentence += f"; install it with: pip install 'voxelle[{extra}]'"
+            sentence += f"; install it with: {command_for(extra)}"
         return sentence
+
+
+def command_for(extra: str) -> str:
+    """Give the command that installs an extra of Voxelle in the way this Voxelle was installed.
+
+    The environment that start.py made knows no extras: there, start.py installs them itself.
+    """
+    try:
+        is_ours = (distribution("voxelle").read_text("INSTALLER") or "").strip() == "start.py"
+    except PackageNotFoundError:
+        is_ours = False
+    if not is_ours:
+        return f'pip install "voxelle[{extra}]"'
+    return f"python start.py --with {extra}" if extra in _ASKED_FOR else "python start.py"
 
 
 def unknown(what: str, name: str, known: Iterable[str]) -> str:

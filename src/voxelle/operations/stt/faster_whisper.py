@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 if find_spec("faster_whisper") is None:
     # The package itself is imported when the ear is opened, in a thread: it takes a second.
-    raise ImportError("No module named 'faster_whisper'", name="faster_whisper")
+    raise ModuleNotFoundError("No module named 'faster_whisper'", name="faster_whisper")
 
 log = logging.getLogger(__name__)
 
