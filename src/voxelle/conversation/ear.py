@@ -95,11 +95,11 @@ class Ear:
                 member=self.member.name,
             )
         self._heard_at = self._loop.time()
+        self._vad.push(frame.samples)
         if self._segmenter.is_speech and self.utterance is not None:
             self.utterance.add(frame)
         else:
             self._keep(frame)
-        self._vad.push(frame.samples)
 
     def finish(self) -> None:
         """End the utterance now, because its speaker says that it is complete."""
@@ -117,7 +117,9 @@ class Ear:
     def _keep(self, frame: AudioFrame) -> None:
         self._pre_roll.append(frame)
         self._pre_roll_s += frame.seconds
-        while self._pre_roll_s - self._pre_roll[0].seconds >= PRE_ROLL_S:
+        # What is not scored yet may turn out to be speech, however much came at once.
+        keep = PRE_ROLL_S + self._vad.waiting / EAR_RATE
+        while self._pre_roll_s - self._pre_roll[0].seconds >= keep:
             self._pre_roll_s -= self._pre_roll.popleft().seconds
 
     def _silence_s(self) -> float:

@@ -21,6 +21,10 @@ log = logging.getLogger(__name__)
 StopReason: TypeAlias = Literal["interrupted", "silenced"]
 
 
+CLOSE_S = 2.0
+"""Seconds that providers have to end their requests after a stop; then nobody waits for them."""
+
+
 class FloorListener(Protocol):
     """Who wants to know what happens to the turns."""
 
@@ -57,6 +61,7 @@ class Floor:
         self._reason: StopReason = "interrupted"
         self._performances: dict[Turn, asyncio.Task[None]] = {}
         self._runs: set[asyncio.Task[None]] = set()
+        self._orphans: set[asyncio.Task[None]] = set()
 
     @property
     def is_audible(self) -> bool:
@@ -78,8 +83,7 @@ class Floor:
     def discard(self) -> None:
         """Throw the prepared turn away, its requests included."""
         if self.prepared is not None:
-            self._performances[self.prepared].cancel()
-            self.prepared.playout.stop()
+            self._end(self.prepared)
             self.prepared = None
 
     def begin(self, task: Task, *, prepared: bool = False) -> Turn:
@@ -97,8 +101,7 @@ class Floor:
         """Silence her now; `turn_ended` follows when it is known what was heard."""
         if self.turn is not None and not self.turn.playout.is_stopped:
             self._reason = reason
-            self.turn.playout.stop()
-            self._performances[self.turn].cancel()
+            self._end(self.turn)
 
     async def close(self) -> None:
         """Stop everything, and return when every task has ended."""
@@ -108,6 +111,14 @@ class Floor:
             run.cancel()
         if self._runs:
             await asyncio.wait(self._runs)
+        for orphan in self._orphans:
+            orphan.cancel()
+
+    def _end(self, turn: Turn) -> None:
+        turn.playout.stop()
+        if performance := self._performances.get(turn):
+            performance.cancel()
+        asyncio.get_running_loop().call_later(CLOSE_S, turn.ended.set)
 
     def _start(self, task: Task) -> Turn:
         self._number += 1
@@ -118,6 +129,7 @@ class Floor:
         turn = Turn(number, task, self._cast(), playout, self._settings.longest_reply_s)
         # The run owns the performance and outlives it; the floor owns the run until close().
         performance = asyncio.create_task(turn.perform(), name=f"turn {number}")
+        performance.add_done_callback(lambda _: turn.ended.set())
         self._performances[turn] = performance
         run = asyncio.create_task(self._run(turn, performance), name=f"run of turn {number}")
         self._runs.add(run)
@@ -130,21 +142,36 @@ class Floor:
 
     async def _run(self, turn: Turn, performance: asyncio.Task[None]) -> None:
         try:
-            await asyncio.wait([performance])
+            await turn.ended.wait()
             await turn.playout.settle()
         finally:
-            if not performance.done():
-                performance.cancel()
-                await asyncio.wait([performance])
+            performance.cancel()
             del self._performances[turn]
+            if not performance.done():
+                await asyncio.wait([performance], timeout=CLOSE_S)
+                self._orphan(turn, performance)
+        if turn is self.prepared:
+            self.prepared = None
         if turn is self.turn:
             self.turn = None
             self._listener.turn_ended(turn, self._account(turn, performance))
 
+    def _orphan(self, turn: Turn, performance: asyncio.Task[None]) -> None:
+        """Let a performance go whose providers do not let go of it; it is kept until it ends."""
+        if not performance.done():
+            log.error("a provider does not end its work", extra={"turn": turn.number})
+            self._orphans.add(performance)
+            performance.add_done_callback(self._orphans.discard)
+
     def _account(self, turn: Turn, performance: asyncio.Task[None]) -> TurnEnded:
         heard, unheard = turn.split()
-        if performance.cancelled():
+        if turn.playout.is_stopped:
             return TurnEnded(turn=turn.number, reason=self._reason, heard=heard, unheard=unheard)
+        if performance.cancelled():  # nobody here asked for that
+            detail = "a provider gave up in the middle"
+            return TurnEnded(
+                turn=turn.number, reason="failed", heard=heard, unheard=unheard, detail=detail
+            )
         error = performance.exception()
         if error is None:
             return TurnEnded(turn=turn.number, reason="finished", heard=heard, unheard=unheard)

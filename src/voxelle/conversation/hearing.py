@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from contextlib import aclosing
 from typing import Protocol
 
@@ -17,6 +18,12 @@ from voxelle.utils.exceptions import OperationError, STTError
 
 UNDERSTAND_S = 15.0
 """Seconds after the end of an utterance in which its words must be known; then it is given up."""
+
+
+CLOSE_S = 2.0
+"""Seconds that an ear has to close its stream when the room closes."""
+
+log = logging.getLogger(__name__)
 
 
 class HearingListener(Protocol):
@@ -58,7 +65,8 @@ class Hearing:
         self._listener = listener
         self._ears: dict[tuple[str, str], Ear] = {}
         self._tasks: dict[Utterance, asyncio.Task[None]] = {}
-        self._limits: dict[Utterance, asyncio.Timeout] = {}
+        self._timers: dict[Utterance, asyncio.TimerHandle] = {}
+        self._given_up: set[asyncio.Task[None]] = set()
 
     @property
     def speakers(self) -> list[Member]:
@@ -104,10 +112,15 @@ class Hearing:
         """Stop listening, and return when every task has ended."""
         for key in tuple(self._ears):
             self.forget(key)
-        for task in tuple(self._tasks.values()):
+        for timer in self._timers.values():
+            timer.cancel()
+        tasks = [*self._tasks.values(), *self._given_up]
+        self._tasks.clear()
+        self._timers.clear()
+        for task in tasks:
             task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks.values())
+        if tasks:
+            await asyncio.wait(tasks, timeout=CLOSE_S)
 
     # --- what an ear tells ---
 
@@ -128,8 +141,7 @@ class Hearing:
                 utterance.is_paused = False
                 self._listener.speech_resumed(utterance)
             case Change.ENDED | Change.CUT:
-                if limit := self._limits.get(utterance):
-                    limit.reschedule(asyncio.get_running_loop().time() + UNDERSTAND_S)
+                self._watch(utterance)
                 self._listener.speech_ended(utterance)
 
     def speech_goes_on(self, ear: Ear) -> None:
@@ -147,19 +159,40 @@ class Hearing:
     async def _understand(self, utterance: Utterance) -> None:
         failure: OperationError | None = None
         try:
-            async with asyncio.timeout(None) as limit:
-                self._limits[utterance] = limit
-                await self._transcribe(utterance)
+            await self._transcribe(utterance)
         except OperationError as error:
             failure = error
-        except TimeoutError:
-            sentence = f"the words of {utterance.member.name} took over {UNDERSTAND_S:.0f} s"
-            failure = STTError(sentence, provider="stt", is_retryable=True)
-        finally:
-            self._tasks.pop(utterance, None)
-            self._limits.pop(utterance, None)
-            utterance.forget_sound()
+        except Exception as error:  # the outermost edge of hearing: the room must go on
+            log.exception("an ear failed in a way that it should not")
+            failure = STTError(
+                f"the ear failed: {str(error) or type(error).__name__}",
+                provider="stt",
+                is_retryable=False,
+            )
+        self._settle(utterance, failure)
+
+    def _watch(self, utterance: Utterance) -> None:
+        """See to it that the words of an utterance that has ended are not waited for for ever."""
+        if utterance in self._tasks:
+            loop = asyncio.get_running_loop()
+            self._timers[utterance] = loop.call_later(UNDERSTAND_S, self._give_up, utterance)
+
+    def _give_up(self, utterance: Utterance) -> None:
+        task = self._tasks[utterance]
+        task.cancel()
+        # An ear that hangs even while it is closed must not hold up the room: close() waits for it.
+        self._given_up.add(task)
+        task.add_done_callback(self._given_up.discard)
+        sentence = f"the words of {utterance.member.name} took over {UNDERSTAND_S:.0f} s"
+        self._settle(utterance, STTError(sentence, provider="stt", is_retryable=True))
+
+    def _settle(self, utterance: Utterance, failure: OperationError | None) -> None:
+        if self._tasks.pop(utterance, None) is None:
+            return
+        if timer := self._timers.pop(utterance, None):
+            timer.cancel()
         utterance.is_final = True
+        utterance.forget_sound()
         self._listener.speech_understood(utterance, failure)
 
     async def _transcribe(self, utterance: Utterance) -> None:

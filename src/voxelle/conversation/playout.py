@@ -164,7 +164,8 @@ class Playout:
             return 0.0
         now = self._stopped_at if self.is_stopped else self._loop.time()
         by_clock = min(max(0.0, now - self._base), self.sent_s)
-        positions = [
+        positions = [by_clock] if self._has_mute_players else []
+        positions += [
             report.position
             if report.is_done
             else min(self.sent_s, report.position + max(0.0, now - report.at))
@@ -216,10 +217,17 @@ class Playout:
         """Tell the loop time at which all of it will have been heard, as far as one can know."""
         if not self._is_all_sent:
             return math.inf
-        if all(report.is_done for report in self._reports.values()) and self._reports:
-            return self._loop.time()
         end = self._base + self.sent_s
-        return end + GRACE_S if self._reports else end
+        if not self._reports:
+            return end
+        if not all(report.is_done for report in self._reports.values()):
+            return end + GRACE_S
+        return end if self._has_mute_players else self._loop.time()
+
+    @property
+    def _has_mute_players(self) -> bool:
+        """Whether somebody plays her voice and does not report."""
+        return any(player not in self._reports for player in self._audience.players)
 
     async def _change(self, deadline: float) -> None:
         """Return when something has changed, or at this loop time."""

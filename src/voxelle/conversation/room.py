@@ -102,6 +102,10 @@ class Room:
         self._idle.resettle(settings.director.idle_s)
         self._consider()
 
+    def refresh(self) -> None:
+        """Tell what is to be said about who performs, if that has changed."""
+        self._update_state()
+
     async def close(self) -> None:
         """Fall silent, stop listening, and return when every task has ended."""
         self.is_silenced = True
@@ -114,6 +118,7 @@ class Room:
 
     def attach(self, listener: Listener) -> None:
         """Let somebody listen from now on; tell them what she is doing."""
+        self._update_state()
         self._audience.attach(listener)
         listener.take(self.state)
         self._consider()
@@ -151,7 +156,7 @@ class Room:
 
     def read(self, member: Member, text: str) -> None:
         """Take a message that somebody wrote."""
-        self.enter(member)
+        self._members.mention(member)
         self._audience.tell(TextShown(member=member, text=text))
         remark = Remark("wrote", text, self._cast.wall_clock(), member)
         self.history.add(remark)
@@ -162,7 +167,7 @@ class Room:
     def happen(self, event: StreamEventReceived) -> None:
         """Take something that happened on the stream."""
         if event.member is not None:
-            self.enter(event.member)
+            self._members.mention(event.member)
         remark = Remark(
             "event", event.text, self._cast.wall_clock(), event.member, facts=event_facts(event)
         )
@@ -225,8 +230,7 @@ class Room:
     def speech_goes_on(self, utterance: Utterance) -> None:
         """Judge whether somebody who speaks while she does means to interrupt."""
         self._bulletin.tell_transcript(utterance)
-        turn = self._floor.turn
-        if turn is None or turn.number != utterance.overlaps:
+        if (turn := self._overlapped(utterance)) is None:
             return
         platform = utterance.member.platform
         verdict = self._barge_in.judge(platform, utterance.speech_s, utterance.partial)
@@ -249,7 +253,10 @@ class Room:
     def speech_ended(self, utterance: Utterance) -> None:
         """Tell that somebody has finished."""
         self._audience.tell(SpeechEnded(member=utterance.member, seconds=utterance.speech_s))
-        self._consider()  # if the ear has failed meanwhile, no words will follow
+        if utterance.is_final:  # the ear has failed meanwhile: no words will follow
+            if turn := self._overlapped(utterance):
+                self._go_on(turn)
+            self._consider()
         self._update_state()
 
     def speech_understood(self, utterance: Utterance, failure: OperationError | None) -> None:
@@ -258,8 +265,7 @@ class Room:
         if failure is not None:
             self._bulletin.tell_failure("stt_failed", failure)
         words = utterance.partial.strip()
-        turn = self._floor.turn
-        overlapped = turn if turn is not None and turn.number == utterance.overlaps else None
+        overlapped = self._overlapped(utterance)
         if words:
             self._bulletin.tell_transcript(utterance)
             self._take_words(utterance, words, overlapped)
@@ -286,8 +292,8 @@ class Room:
         self._audience.tell(end)
         if end.reason == "failed":
             self._bulletin.tell_failure("turn_failed", end.detail)
-        elif end.reason == "interrupted" and impulse is not None and turn.is_unheard:
-            # Nobody heard a word of the answer: the question still stands.
+        # Nobody heard a word of the answer: the question still stands.
+        if impulse and turn.is_unheard and end.reason == "interrupted" and not self.is_silenced:
             self._director.offer(impulse)
         self._consider()
         self._update_state()
@@ -337,6 +343,11 @@ class Room:
         self._offer(Impulse("idle", self._loop.time(), (remark,)))
 
     # --- how she is interrupted ---
+
+    def _overlapped(self, utterance: Utterance) -> Turn | None:
+        """Give the turn during which it began, if that still has the floor."""
+        turn = self._floor.turn
+        return turn if turn is not None and turn.number == utterance.overlaps else None
 
     def _may_interrupt(self, member: Member) -> bool:
         return self._barge_in.policy(member.platform) != "ignore"

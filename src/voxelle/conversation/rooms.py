@@ -76,6 +76,11 @@ class Rooms:
         for room in self._rooms.values():
             room.resettle(settings)
 
+    def refresh(self) -> None:
+        """Tell in every room what is to be said about who performs, if that has changed."""
+        for room in self._rooms.values():
+            room.refresh()
+
     def recast(self, cast: Cast) -> None:
         """Let another cast perform in every room, from the next turn on."""
         self._cast = cast

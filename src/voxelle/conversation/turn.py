@@ -27,6 +27,12 @@ CLAUSES_AHEAD = 2
 VOICE_TRIES = 2
 """How often a line is tried: a voice that breaks is followed once, by whichever the manager has."""
 
+MOST_CHARACTERS_PER_SECOND = 40
+"""Characters of a reply per second that it may last: fast speech has 20, the rest is markup."""
+
+LONGEST_WRITING = 2.0
+"""How much longer than a reply may last the language model may take to write it."""
+
 _SILENCE = AudioFrame(np.zeros(0, np.float32), VOICE_RATE)
 
 
@@ -64,6 +70,8 @@ class Turn:
         self.stamps: dict[str, float] = {}
         """Loop times of first_token, first_clause and first_audio."""
         self.is_committed = False
+        self.ended = asyncio.Event()
+        """Set when `perform()` is over, or is not waited for any more."""
         self._longest_s = longest_s
         self._cast = cast
         self._committed = asyncio.Event()
@@ -96,7 +104,7 @@ class Turn:
                 async for clause in lines:
                     await self._speak(clause)
                     await self._committed.wait()
-                    if self.playout.fed_s > self._longest_s:
+                    if self._is_too_long:
                         log.warning("reply cut: it is too long", extra={"turn": self.number})
                         break
         except Exception as error:  # noqa: BLE001 - raised again below
@@ -124,10 +132,16 @@ class Turn:
             yield self.task.exact
             return
         reply = self._cast.t2t.reply(self.task.messages, self._cast.tools)
+        deadline = self._loop.time() + LONGEST_WRITING * self._longest_s
+        left = round(self._longest_s * MOST_CHARACTERS_PER_SECOND)
         async with aclosing(reply):
             async for piece in reply:
                 self._stamp("first_token")
                 yield piece
+                left -= len(piece)
+                if left < 0 or self._loop.time() > deadline:
+                    log.warning("reply cut: it has no end", extra={"turn": self.number})
+                    return
 
     async def _speak(self, clause: Clause) -> None:
         line = Line(clause, len(self.script), offset=self.playout.fed_s)
@@ -168,10 +182,24 @@ class Turn:
                         for mark in frame.marks
                     )
                     frame = replace(frame, marks=marks)
+                if not np.isfinite(frame.samples).all():
+                    raise TTSError(
+                        "the voice gave numbers that are no sound",
+                        provider="tts",
+                        is_retryable=False,
+                    )
                 for mark in frame.marks:
                     line.note(mark)
                 line.seconds += frame.seconds
                 await self.playout.put(line, frame)
+                if self._is_too_long:
+                    return
+        if not line.seconds and any(map(str.isalnum, line.clause.text)):
+            raise TTSError("the voice gave no sound", provider="tts", is_retryable=True)
+
+    @property
+    def _is_too_long(self) -> bool:
+        return self.playout.fed_s > self._longest_s
 
     def _stamp(self, name: str) -> None:
         self.stamps.setdefault(name, self._loop.time())

@@ -18,8 +18,11 @@ log = logging.getLogger(__name__)
 WINDOW = 512
 """Samples in a window, 32 ms: what Silero was trained with."""
 
-MAX_BACKLOG = EAR_RATE
-"""Samples that may wait in one stream, 1 s; the oldest are dropped."""
+USUAL_BACKLOG = EAR_RATE
+"""Samples that a stream has room for at first, 1 s."""
+
+MAX_BACKLOG = 10 * EAR_RATE
+"""Samples that may wait in one stream, 10 s, after a hiccup of the network; the oldest go first."""
 
 CROWD = 16
 """From so many streams on, windows are collected for a while."""
@@ -37,14 +40,14 @@ class VadStream:
     def __init__(self, shared: SharedVad, index: int, on_score: Callable[[float], None]) -> None:
         self.index = index
         self.on_score = on_score
-        self.sound = np.zeros(MAX_BACKLOG, np.float32)
+        self.sound = np.zeros(USUAL_BACKLOG, np.float32)
         self.waiting = 0
         """How many samples of `sound` wait to be scored."""
         self.is_open = True
         self._shared = shared
 
     def push(self, samples: Samples) -> None:
-        """Hear more, float32 at 16 kHz, of any length; only the last second can be kept.
+        """Hear more, float32 at 16 kHz, of any length; only the last 10 s can be kept.
 
         Returns at once: `on_score` is called from the loop, once per 512 samples, in order.
         After `close` it does nothing.
@@ -55,10 +58,17 @@ class VadStream:
         excess = self.waiting + len(samples) - MAX_BACKLOG
         if excess > 0:
             self.drop(excess)
+        self._make_room(self.waiting + len(samples))
         self.sound[self.waiting : self.waiting + len(samples)] = samples
         self.waiting += len(samples)
         if self.waiting >= WINDOW:
             self._shared.schedule()
+
+    def _make_room(self, samples: int) -> None:
+        if samples > len(self.sound):
+            larger = np.zeros(min(MAX_BACKLOG, max(samples, 2 * len(self.sound))), np.float32)
+            larger[: self.waiting] = self.sound[: self.waiting]
+            self.sound = larger
 
     def reset(self) -> None:
         """Forget what was heard: somebody begins to speak anew, after a gap."""
