@@ -113,6 +113,22 @@ def test_ten_mistakes_are_ten_lines(home: Home) -> None:
     assert len(told) == 10
 
 
+def test_of_thousands_of_mistakes_the_first_twenty_are_told_and_the_rest_is_counted(
+    home: Home,
+) -> None:
+    told = mistakes(home, GOOD + "\n".join(f"k{number}: 1" for number in range(15_000)))
+    assert 5 < len(told) <= 21
+    assert "k0" in told[0]
+    assert told[-1] == f"and {15_000 - len(told) + 1:,} more"
+    assert len("\n".join(told)) <= 4_100
+
+
+def test_a_mistake_with_an_endless_name_is_told_in_one_short_line(home: Home) -> None:
+    (told,) = mistakes(home, GOOD + f"? {'x' * 100_000}\n: 1\n")
+    assert len(told) <= 700
+    assert told.startswith("configs/test.yaml:10: xxx")
+
+
 def test_missing_keys_and_missing_roles_are_named(home: Home) -> None:
     told = mistakes(home, "operations:\n  - {role: tts, id: tone}\n")
     assert any("character: is missing" in line for line in told)

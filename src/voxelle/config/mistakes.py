@@ -19,6 +19,18 @@ from voxelle.utils.exceptions import ConfigurationError
 SHOWN = 80
 """Characters of a wrong value that are shown."""
 
+MOST_MISTAKES = 20
+"""Mistakes that are told at once: a screen full, and more than anybody mends in one go."""
+
+MOST_CHARS = 4_000
+"""Characters of the whole report."""
+
+_LINE_CHARS = 700
+"""Characters of one mistake: an unknown key beside thirty known ones has 600."""
+
+_GUESSED = 40
+"""Characters of a word that may have been meant otherwise; the longest key has 20."""
+
 HIDDEN = "(secret)"
 
 _SECRET = re.compile(r"(key|token|secret|password|passwd|credential)s?$", re.IGNORECASE)
@@ -38,7 +50,8 @@ def slips_of(
 def report(name: str, document: Document, slips: Iterable[Slip], secrets: Collection[str]) -> None:
     """Raise one `ConfigurationError` that names all slips in the order of the file, if any.
 
-    Only the first slip of a key is named. The error's context holds them one by one, as
+    Only the first slip of a key is named, and of all keys the first `MOST_MISTAKES` that fit into
+    `MOST_CHARS`; the rest is counted. The error's context holds the lines one by one, as
     `mistakes`. Texts in `secrets` are never shown.
     """
     by_key: dict[Key, Slip] = {}
@@ -47,13 +60,27 @@ def report(name: str, document: Document, slips: Iterable[Slip], secrets: Collec
     if not by_key:
         return
     ordered = sorted(by_key.values(), key=lambda slip: slip.line or document.line(slip.key))
-    lines = [_line(name, document, slip, secrets) for slip in ordered]
-    count = f"{len(lines)} mistakes" if len(lines) > 1 else "one mistake"
+    lines: list[str] = []
+    room = MOST_CHARS
+    for slip in ordered[:MOST_MISTAKES]:
+        line = shortened(_line(name, document, slip, secrets), _LINE_CHARS)
+        room -= len(line) + len("\n  ")
+        if lines and room < 0:
+            break
+        lines.append(line)
+    if more := len(ordered) - len(lines):
+        lines.append(f"and {more:,} more")
+    count = f"{len(ordered):,} mistakes" if len(ordered) > 1 else "one mistake"
     raise ConfigurationError(
         "\n".join([f"{count} in {name}:", *(f"  {line}" for line in lines)]),
         file=name,
         mistakes=lines,
     )
+
+
+def shortened(text: str, chars: int) -> str:
+    """Cut a text that is longer than so many characters, and show that it was cut."""
+    return text if len(text) <= chars else text[: chars - 3] + "..."
 
 
 def shown_path(path: Path, root: Path) -> str:
@@ -104,6 +131,8 @@ def _sentence(details: ErrorDetails, model: type[BaseModel]) -> str:
 
 
 def _guess(word: str, known: list[str]) -> str:
+    if len(word) > _GUESSED:
+        return ""
     close = difflib.get_close_matches(word, known, n=1)
     return f"; did you mean {close[0]}?" if close else ""
 
@@ -115,7 +144,7 @@ def _shown(details: ErrorDetails) -> str:
     if _SECRET.search(str(details["loc"][-1])) and value is not None:
         return HIDDEN
     text = json.dumps(value, ensure_ascii=False, default=str)
-    return text if len(text) <= SHOWN else text[: SHOWN - 3] + "..."
+    return shortened(text, SHOWN)
 
 
 def _line(name: str, document: Document, slip: Slip, secrets: Collection[str]) -> str:

@@ -6,6 +6,11 @@ from dataclasses import dataclass, field
 
 from voxelle.operations.status import Status
 
+DETAIL_CHARS = 200
+"""Characters of `Readiness.detail`: one line of a status bar; it goes into every state."""
+
+_REST = "... (/ready has the rest)"
+
 
 @dataclass(slots=True)
 class Readiness:
@@ -30,9 +35,18 @@ class Readiness:
 
     @property
     def detail(self) -> str:
-        """All in one line, for a person; empty if there is nothing to say."""
+        """All in one short line, for a person; empty if there is nothing to say.
+
+        It has `DETAIL_CHARS` characters at most. What is wrong with the config comes last,
+        because that is the longest; `/ready` and the log have all of it.
+        """
         told = [f"{what}: {why}" for what, why in self.missing.items()]
-        return "; ".join([*told, *self.notes.values()])
+        names = sorted(self.notes, key=lambda name: name == "config")
+        told += [self.notes[name] for name in names]
+        text = " ".join("; ".join(told).split())
+        if len(text) > DETAIL_CHARS:
+            text = text[: DETAIL_CHARS - len(_REST)].rstrip() + _REST
+        return text
 
     def take(self, status: Status) -> None:
         """Take note of how an operation is doing."""
