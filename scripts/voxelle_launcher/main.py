@@ -31,6 +31,11 @@ TEST_SETS = (*RUN_SETS, "dev")
 WITH = ("local",)
 """Sets that a person may ask for."""
 
+_NEEDS = {
+    "local": re.compile(r"""^[^#\n]*\bid["']?:[ ]*["']?faster_whisper\b""", re.MULTILINE),
+}
+"""What stands in a config that needs one of these sets."""
+
 
 def main(arguments: Sequence[str], root: Path = ROOT) -> int:
     """Do what the command line says and give the exit code; never raises."""
@@ -76,7 +81,7 @@ def _start(environment: Environment, options: argparse.Namespace) -> int:
     config = _config(environment.root, options.config)
     port: int = options.port or configured_port(config)
     check_port(port)
-    names = [*RUN_SETS, *options.extra]
+    names = [*RUN_SETS, *dict.fromkeys([*options.extra, *_needs(config, environment.root)])]
     preparing.prepare(environment, names, _say, is_fresh=options.fresh)
     command = [str(environment.python), "-m", "voxelle", "run", "--port", str(port)]
     if options.config:
@@ -98,7 +103,8 @@ def _config(root: Path, named: str | None) -> Path:
     here = Path(named).absolute()
     if here.is_file():
         return here
-    return home / "configs" / (named if named.endswith((".yaml", ".yml")) else f"{named}.yaml")
+    path = home / "configs" / (named if named.endswith((".yaml", ".yml")) else f"{named}.yaml")
+    return path if path.is_file() else path.with_name(path.name.lower())
 
 
 def configured_port(config: Path) -> int:
@@ -113,6 +119,20 @@ def configured_port(config: Path) -> int:
         return PORT
     port = int(found.group(1)) if found else PORT
     return port if 1 <= port <= 65535 else PORT
+
+
+def _needs(config: Path, root: Path) -> list[str]:
+    """Find the sets that a config needs, without a YAML reader, and say so."""
+    if not config.is_file():  # a home that is empty gets the examples when the core starts
+        config = root / "configs" / config.name
+    try:
+        text = config.read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return []
+    needed = [name for name in WITH if _NEEDS[name].search(text)]
+    for name in needed:
+        _say(f"{config.name} needs the set {name}, as if started with --with {name}.")
+    return needed
 
 
 def _test(environment: Environment, arguments: Sequence[str]) -> int:

@@ -147,24 +147,44 @@ def _fill(environment: Environment, stamp: Stamp, sets: Sequence[Wanted], say: S
 
 
 def install(environment: Environment, lock: Path) -> None:
-    """Let pip install a lock file, in full view; only wheels, only those of the right hash."""
+    """Let pip install a lock file; only wheels, only those of the right hash.
+
+    On a terminal one line tells how far it is. All that pip said is shown only if it failed and
+    its failure is not one that the caller goes on without.
+    """
     command = [str(environment.python), "-m", "pip", "install", "--require-hashes", "--no-deps"]
     # Without a retry pip does not say that it was the network; three take 2 s.
-    command += ["--only-binary", ":all:", "--retries", "3", "-r", str(lock)]
+    command += ["--only-binary", ":all:", "--retries", "3", "--progress-bar", "off"]
+    command += ["-r", str(lock)]
     said: list[str] = []
     pip = subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
         encoding="utf-8",
         errors="replace",
         env=clean() | {"PYTHONUTF8": "1"},
     )
     with pip:
-        assert pip.stderr is not None  # noqa: S101 - it was asked for four lines above
-        for line in pip.stderr:
-            sys.stderr.write(line)
+        assert pip.stdout is not None  # noqa: S101 - it was asked for six lines above
+        for line in pip.stdout:
             said.append(line)
+            _show_progress(line)
+    _show_progress("")
     if pip.returncode:
-        raise trouble.from_pip("".join(said), environment.folder)
+        failure = trouble.from_pip("".join(said), environment.folder)
+        if not (isinstance(failure, trouble.NoWheelError) and lock.stem in OPTIONAL):
+            sys.stderr.writelines(said)
+        raise failure
+
+
+def _show_progress(line: str) -> None:
+    if not sys.stdout.isatty():
+        return
+    if not line:
+        sys.stdout.write("\r" + " " * 78 + "\r")
+    elif line.startswith(("Collecting ", "Installing ")):
+        sys.stdout.write("\r" + f"  {' '.join(line.split()[:2])[:74]}".ljust(78))
+    sys.stdout.flush()

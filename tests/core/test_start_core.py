@@ -21,8 +21,12 @@ pytestmark = pytest.mark.real_time
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    wheels = tmp_path_factory.mktemp("wheels")
+def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("wheels")
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory, wheels: Path) -> Path:
     place = make_project(tmp_path_factory.mktemp("start") / "Vöxelle für Jörg", wheels)
     code, said = outcome(place, "test", "-k", "two words", **offline([wheels]))
     assert "pytest was given ['-k', 'two words']" in said
@@ -92,6 +96,29 @@ def test_failing_core_gives_its_sentence_and_its_exit_code(project: Path, port: 
     assert "The config bad.yaml has a mistake." in said
     assert "ready" not in said
     assert code == 1
+
+
+def test_config_that_names_an_engine_of_a_set_has_it_installed(
+    project: Path, wheels: Path, port: str, tmp_path: Path
+) -> None:
+    signals_work()
+    place = tmp_path / "other"
+    shutil.copytree(project, place, symlinks=True)
+    configs = place / "configs"
+    configs.mkdir()
+    (configs / "plain.yaml").write_text("# - {role: stt, id: faster_whisper}\n", encoding="utf-8")
+    (configs / "whisper.yaml").write_text(
+        "operations:\n  - {role: stt, id: faster_whisper, model: base}\n", encoding="utf-8"
+    )
+    links = offline([wheels])
+    for name, is_needed in [("plain", False), ("Whisper", True)]:
+        arguments = ("--no-browser", "--port", port, "--config", name)
+        with start(place, *arguments, **links) as process:
+            said = "".join(wait_for(process, "Voxelle is ready"))
+            process.send_signal(signal.SIGINT)
+            process.communicate(timeout=10)
+        assert ("Installing local" in said) == is_needed
+        assert ("whisper.yaml needs the set local" in said.lower()) == is_needed
 
 
 def test_taken_port_is_said_with_the_option_that_mends_it(project: Path) -> None:

@@ -248,6 +248,19 @@ def test_missing_optional_wheel_is_told_once_and_set_up_goes_on(
     assert not preparing.prepare(environment, RUN, told, is_fresh=False)
 
 
+def test_what_pip_says_is_shown_only_if_it_fails(
+    environment: CopiedEnvironment, told: Told, capfd: pytest.CaptureFixture[str]
+) -> None:
+    preparing.prepare(environment, RUN, told, is_fresh=False)
+    assert capfd.readouterr() == ("", "")
+    assert "Installed base in" in told.text
+    lock = environment.root / "requirements" / "base.txt"
+    lock.write_text(f"nowhere==1.0 --hash=sha256:{'0' * 64}\n", encoding="utf-8")
+    with pytest.raises(trouble.NoWheelError):
+        preparing.prepare(environment, RUN, told, is_fresh=False)
+    assert "No matching distribution found for nowhere" in capfd.readouterr().err
+
+
 def test_gpl_voice_is_announced(environment: CopiedEnvironment, told: Told) -> None:
     preparing.prepare(environment, RUN, told, is_fresh=False)
     assert "GPL-3" in told.text
