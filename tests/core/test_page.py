@@ -135,6 +135,36 @@ async def test_the_button_sends_what_the_microphone_hears_while_it_is_held(tmp_p
         assert page.complaints == []
 
 
+async def press_space(page: Page, *kinds: str) -> None:
+    for kind in kinds:
+        space = {"key": " ", "code": "Space", "windowsVirtualKeyCode": 32}
+        text = {"text": " "} if kind == "keyDown" else {}
+        await page.call("Input.dispatchKeyEvent", type=kind, **space, **text)
+
+
+async def test_space_talks_only_if_nothing_else_has_the_focus() -> None:
+    async with recording_server() as server, browsing(chromium(), server.http, FAKE_MIC) as page:
+        await is_ready(page)
+        await page.js("document.querySelector('#silence').focus()")
+        await press_space(page, "keyDown", "keyUp")
+        await server.main.until("silence")
+        await page.js("document.querySelector('#open-mic').focus()")
+        await press_space(page, "keyDown", "keyUp")
+        assert await page.js("document.querySelector('#open-mic').checked") is True
+        await press_space(page, "keyDown", "keyUp")
+        assert await page.js("document.querySelector('#open-mic').checked") is False
+        assert await text_of(page, "#hold") == "Hold to talk"
+        for focus in ("document.querySelector('#hold').focus()", "document.activeElement.blur()"):
+            await page.js(focus)
+            await press_space(page, "keyDown")
+            assert await text_of(page, "#hold") == "Listening to you …"
+            # The focus moves while the key is held: letting go still ends it.
+            await page.js("document.querySelector('#text').focus()")
+            await press_space(page, "keyUp")
+            assert await text_of(page, "#hold") == "Hold to talk"
+        assert page.complaints == []
+
+
 async def test_escape_silences_her_and_only_the_button_lets_her_speak_again() -> None:
     async with recording_server() as server, browsing(chromium(), server.http) as page:
         await is_ready(page)

@@ -164,19 +164,29 @@ $('open-mic').addEventListener('change', async () => {
   voice.talk($('open-mic').checked);
 });
 
-const isTyping = (target) => target instanceof HTMLInputElement && target.type !== 'checkbox';
+// Space talks unless something else has the focus, for which it does what it always does.
+const isForTalking = (target) => target === document.body || target === $('hold');
+let isSpaceHeld = false;
 addEventListener('keydown', (event) => {
   if (event.key === 'Escape') silence();
-  if (event.code === 'Space' && !isTyping(event.target)) {
-    event.preventDefault();
-    if (!event.repeat) talk(true);
-  }
+  if (event.code !== 'Space' || event.ctrlKey || event.altKey || event.metaKey) return;
+  if (!isSpaceHeld && !isForTalking(event.target)) return;
+  event.preventDefault();
+  if (isSpaceHeld) return;
+  isSpaceHeld = true;
+  talk(true);
 });
 addEventListener('keyup', (event) => {
-  if (event.code !== 'Space' || isTyping(event.target)) return;
+  if (event.code !== 'Space' || !isSpaceHeld) return;
   event.preventDefault();
-  talk(false);
+  endSpace();
 });
+addEventListener('blur', () => isSpaceHeld && endSpace());
+
+function endSpace() {
+  isSpaceHeld = false;
+  talk(false);
+}
 
 function silence() {
   if (!isSilenced) voice.send({ type: 'silence' });
