@@ -58,6 +58,20 @@ def test_character_is_never_written_or_read_elsewhere(tmp_path: Path, name: str)
         load_character(tmp_path / "in", name)
 
 
+def test_lines_of_a_markdown_file_are_counted_from_its_top(tmp_path: Path) -> None:
+    (tmp_path / "bad.md").write_text("---\nname: A\nborn: 2026-13-01\n---\nYou are a poet.")
+    with pytest.raises(ConfigurationError, match=r"bad\.md:3: born"):
+        load_character(tmp_path, "bad")
+
+
+def test_of_thousands_of_mistakes_the_first_twenty_are_told(tmp_path: Path) -> None:
+    text = "name: A\n" + "".join(f"k{number}: 1\n" for number in range(5_000))
+    (tmp_path / "bad.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigurationError, match=r"; and 4,980 more$") as caught:
+        load_character(tmp_path, "bad")
+    assert len(str(caught.value)) < 20 * 500
+
+
 def test_markdown_character_has_its_text_as_about(tmp_path: Path) -> None:
     text = "---\nname: Iris\nlikes: [rain]\n---\nYou are a poet.\n\nYou rhyme."
     (tmp_path / "iris.md").write_text(text, encoding="utf-8")
@@ -86,10 +100,16 @@ def test_all_mistakes_of_a_file_are_told_at_once_with_file_and_key(tmp_path: Pat
     ("content", "told"),
     [
         (b"name: [unclosed", "not valid YAML"),
-        (b"- just\n- a list", "must be `key: value` lines"),
+        (b"- just\n- a list", "must be keys and values, such as `name: Voxelle`"),
         (b"", "name: Field required"),
         (b"name: \xff\xfe", "is not UTF-8"),
-        (b"name: !!python/object/apply:os.getcwd []", "not valid YAML"),
+        (b"name: !!python/object/apply:os.getcwd x", "cannot be read as"),
+        (b"name: A\nborn: 2026-13-01", "bad.yaml:2: born: has a value that cannot be read"),
+        (b"name: A\nabout: " + b"[" * 90_000, "nested too deeply"),
+        (b"name: A\nabout: !!int ''", "cannot be read as int"),
+        (b"name: A\nabout: !!bool xx", "cannot be read as bool"),
+        (b"name: A\nname: B", "bad.yaml:2: name: stands twice"),
+        (b"name: A\nlikes: &a [*a]", "levels"),
         (b"a" * 300_000, "larger than 256 KiB"),
     ],
 )

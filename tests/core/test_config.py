@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from voxelle.config import Config, load
-from voxelle.config.document import MAX_BYTES, MAX_VALUES, parse_document
 from voxelle.config.model import ServerSettings
 from voxelle.home import Home
+from voxelle.utils.document import MAX_BYTES, MAX_VALUES, parse_document
 from voxelle.utils.exceptions import ConfigurationError
 
 GOOD = """\
@@ -157,6 +157,11 @@ def test_a_key_that_stands_twice_is_refused(home: Home) -> None:
         ("a: " + "[" * 40 + "]" * 40, "levels"),
         ("a: &a [*a]", "levels"),
         ("a: 2020-99-99", "cannot be read as timestamp"),
+        ("a: !!int ''", "cannot be read as int"),
+        ("a: !!float ''", "cannot be read as float"),
+        ("a: !!bool xx", "cannot be read as bool"),
+        ("a: !!int '_'", "cannot be read as int"),
+        ("server: {port: 0x" + "f" * 9000 + "}", "a number of thousands of digits"),
         ("<<: {a: 1}", "is no plain key"),
         ("[1]: 2", "is no plain key"),
     ],

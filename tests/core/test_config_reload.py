@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from voxelle.config import Changed, ConfigWatcher, Rejected, load
+from voxelle.config import Changed, Config, ConfigWatcher, Rejected, load, reload
 from voxelle.config.reload import Outcome, changed_keys, needs_restart
 from voxelle.home import Home
 
@@ -76,6 +76,36 @@ async def test_a_change_with_mistakes_is_refused_and_the_old_config_stays(home: 
     (home.configs / "test.yaml").unlink()
     assert isinstance(await watching.reload(), Rejected)
     assert watching.config is old
+
+
+@pytest.mark.parametrize(
+    "text", ["name: A\nborn: 2026-13-01", "about: " + "[" * 90_000, "name: !!int ''"]
+)
+async def test_a_character_that_is_no_plain_yaml_is_refused_and_the_old_config_stays(
+    home: Home, text: str
+) -> None:
+    watching = watcher(home)
+    (home.prompts / "characters" / "ada.yaml").write_text(text, encoding="utf-8")
+    write(home, TEXT + "server: {port: 8000}\n")
+    assert isinstance(await watching.reload(), Rejected)
+    (home.prompts / "characters" / "ada.yaml").write_text("name: Ada", encoding="utf-8")
+    assert isinstance(await watching.reload(), Changed)
+
+
+async def test_a_failure_that_nobody_thought_of_is_refused_too(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(path: Path, home: Home) -> Config:
+        raise LookupError(path, home)
+
+    watching = watcher(home)
+    monkeypatch.setattr(reload, "load", fail)
+    outcome = await watching.reload()
+    assert isinstance(outcome, Rejected)
+    assert "cannot be read: LookupError" in str(outcome.error)
+    monkeypatch.undo()
+    write(home, TEXT + "server: {port: 8000}\n")
+    assert isinstance(await watching.reload(), Changed)
 
 
 async def test_a_save_that_changes_nothing_is_not_told(home: Home) -> None:

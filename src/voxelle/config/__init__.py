@@ -5,7 +5,7 @@ Settings live beside the code they set; this package only puts them together.
 
 from voxelle.config.loading import load
 from voxelle.config.model import Config, LoggingSettings, OperationEntry, Role, ServerSettings
-from voxelle.config.reload import Changed, ConfigWatcher, Rejected
+from voxelle.config.reload import Changed, ConfigWatcher, Outcome, Rejected
 
 __all__ = [
     "Changed",
@@ -13,6 +13,7 @@ __all__ = [
     "ConfigWatcher",
     "LoggingSettings",
     "OperationEntry",
+    "Outcome",
     "Rejected",
     "Role",
     "ServerSettings",

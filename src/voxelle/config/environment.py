@@ -12,7 +12,7 @@ from dotenv import dotenv_values
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from voxelle.config.document import Key, Slip
+from voxelle.utils.document import Key, Slip
 from voxelle.utils.exceptions import ConfigurationError
 
 MAX_BYTES = 64_000

@@ -9,7 +9,6 @@ from typing import Any, get_args
 
 import pydantic
 
-from voxelle.config.document import Document, Slip, read_document
 from voxelle.config.environment import fill_in, read_env_file
 from voxelle.config.mistakes import report, shown_path, slips_of
 from voxelle.config.model import CHAINS, Config, Role
@@ -18,6 +17,7 @@ from voxelle.home import Home
 from voxelle.operations.registry import Choice, NotInstalledError, unknown
 from voxelle.prompter.character import load_character
 from voxelle.prompter.scene import load_instructions, load_scene
+from voxelle.utils.document import Document, Slip, read_document
 from voxelle.utils.exceptions import ConfigurationError
 from voxelle.utils.secrets import remember_secret
 

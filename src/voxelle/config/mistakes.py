@@ -13,7 +13,7 @@ import pydantic
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
-from voxelle.config.document import Document, Key, Slip
+from voxelle.utils.document import Document, Key, Slip
 from voxelle.utils.exceptions import ConfigurationError
 
 SHOWN = 80
@@ -143,7 +143,10 @@ def _shown(details: ErrorDetails) -> str:
         return ""
     if _SECRET.search(str(details["loc"][-1])) and value is not None:
         return HIDDEN
-    text = json.dumps(value, ensure_ascii=False, default=str)
+    try:
+        text = json.dumps(value, ensure_ascii=False, default=str)
+    except ValueError:  # Python refuses to write whole numbers of over 4300 digits
+        return "a number of thousands of digits"
     return shortened(text, SHOWN)
 
 

@@ -90,12 +90,19 @@ class ConfigWatcher:
                     yield outcome
 
     async def reload(self) -> Outcome | None:
-        """Read the file now; None if nothing in it is different."""
+        """Read the file now; None if nothing in it is different.
+
+        Whatever is wrong with it, nothing is raised.
+        """
         async with self._reloading:
             try:
                 new = await asyncio.to_thread(load, self._path, self._home)
             except ConfigurationError as error:
                 return Rejected(error)
+            except Exception as error:  # the old config, and the watch on the file, must go on
+                log.exception("the config could not be read")
+                sentence = f"{self._path}: cannot be read: {type(error).__name__}; the log has more"
+                return Rejected(ConfigurationError(sentence))
             old = self.config
             if not (keys := changed_keys(old, new)):
                 return None

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
 import pydantic
-import yaml
 
+from voxelle.utils.document import parse_document
 from voxelle.utils.exceptions import ConfigurationError
+from voxelle.utils.secrets import redact
 
 M = TypeVar("M", bound=pydantic.BaseModel)
 
 MAX_BYTES = 262_144
 """A prompt file of over 256 KiB is no prompt; the largest that we ship has 6 KiB."""
+
+MOST_MISTAKES = 20
+"""Mistakes of one file that are told at once: more than anybody mends in one go."""
+
+_LINE_CHARS = 500
+"""Characters of one mistake, which may hold a key of any length."""
 
 _FRONT = re.compile(r"\A---[ \t]*\n(.*?)\n---[ \t]*(?:\n|\Z)(.*)\Z", re.DOTALL)
 _NAME = re.compile(r"[\w][\w .\-]{0,80}")
@@ -48,30 +55,48 @@ def read_text(path: Path) -> str:
 
 
 def read_parts(path: Path) -> tuple[Mapping[str, object], str]:
-    """Give a prompt file's YAML keys and the text after them (empty for a pure YAML file)."""
+    """Give a prompt file's YAML keys and the text after them (empty for a pure YAML file).
+
+    Raises `ConfigurationError` for every file that is no plain YAML, with the line if it is known.
+    """
     text = read_text(path)
     front, body = text, ""
     if path.suffix == ".md":
         found = _FRONT.match(text)
-        front, body = (found[1], found[2]) if found else ("", text)
-    try:
-        keys = yaml.safe_load(front)
-    except yaml.YAMLError as error:
-        message = f"{path}: is not valid YAML: {' '.join(str(error).split())}"
-        raise ConfigurationError(message) from error
-    if keys is None:
-        keys = {}
-    if not isinstance(keys, dict) or not all(isinstance(key, str) for key in keys):
-        raise ConfigurationError(f"{path}: must be `key: value` lines, such as `name: Voxelle`")
-    return keys, body.strip()
+        # The line feed stands for the first `---`, so that lines are counted as in the file.
+        front, body = ("\n" + found[1], found[2]) if found else ("", text)
+    document = parse_document(front, str(path), example="name: Voxelle")
+    _report(
+        f"{path}:{slip.line or document.line(slip.key)}: "
+        f"{'.'.join(map(str, slip.key))}: {slip.sentence}"
+        for slip in document.slips
+    )
+    return document.data, body.strip()
 
 
 def validate(model: type[M], keys: Mapping[str, object], place: str) -> M:
-    """Check keys; raise one `ConfigurationError` with file, key and problem of each mistake."""
+    """Check keys; raise one `ConfigurationError` with file, key and problem of each mistake.
+
+    It names the first `MOST_MISTAKES` and counts the rest.
+    """
     try:
         return model.model_validate(keys)
     except pydantic.ValidationError as error:
-        mistakes = [
-            f"{place}: {'.'.join(map(str, e['loc'])) or 'file'}: {e['msg']}" for e in error.errors()
-        ]
-        raise ConfigurationError("; ".join(mistakes)) from error
+        _report(
+            f"{place}: {'.'.join(map(str, e['loc'])) or 'file'}: {e['msg']}"
+            for e in error.errors(include_url=False, include_input=False)
+        )
+        raise  # every failure of a model has a mistake, so this cannot be reached
+
+
+def _report(mistakes: Iterable[str]) -> None:
+    told = [redact(mistake) for mistake in mistakes]
+    if not told:
+        return
+    lines = [
+        line if len(line) <= _LINE_CHARS else f"{line[: _LINE_CHARS - 3]}..."
+        for line in told[:MOST_MISTAKES]
+    ]
+    if more := len(told) - len(lines):
+        lines.append(f"and {more:,} more")
+    raise ConfigurationError("; ".join(lines))

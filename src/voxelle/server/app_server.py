@@ -16,7 +16,7 @@ from typing import Self, get_args
 import structlog
 from fastapi import FastAPI
 
-from voxelle.config import Changed, Config, ConfigWatcher, Role
+from voxelle.config import Changed, Config, ConfigWatcher, Outcome, Role
 from voxelle.conversation.cast import Cast
 from voxelle.conversation.rooms import Rooms
 from voxelle.home import Home
@@ -184,11 +184,20 @@ class AppServer:
         watcher = ConfigWatcher(path, self.home, self.config)
         async with aclosing(watcher.changes()) as changes:
             async for outcome in changes:
-                if isinstance(outcome, Changed):
-                    await self.apply(outcome)
-                else:
-                    log.error("config.rejected", error=str(outcome.error))
-                    self.readiness.notes["config"] = f"the old config stays: {outcome.error}"
+                try:
+                    await self._take(outcome)
+                except Exception as error:  # the next change of the file must still be seen
+                    log.exception("config.not_applied")
+                    name = type(error).__name__
+                    sentence = f"the new config is in use only in part: {name}; the log has more"
+                    self.readiness.notes["config"] = sentence
+
+    async def _take(self, outcome: Outcome) -> None:
+        if isinstance(outcome, Changed):
+            await self.apply(outcome)
+        else:
+            log.error("config.rejected", error=str(outcome.error))
+            self.readiness.notes["config"] = f"the old config stays: {outcome.error}"
 
     async def _change_role(self, role: Role, config: Config) -> list[str]:
         try:

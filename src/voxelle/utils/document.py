@@ -76,8 +76,11 @@ def read_document(path: Path) -> Document:
         raise ConfigurationError(f"{path}:{line}: is not UTF-8; save it as UTF-8") from error
 
 
-def parse_document(text: str, name: str) -> Document:
-    """Read YAML text as `read_document` does; `name` stands for the file in errors."""
+def parse_document(text: str, name: str, example: str = "character: iris") -> Document:
+    """Read YAML text as `read_document` does; `name` stands for the file in errors.
+
+    `example` is shown if the text holds no keys and values.
+    """
     try:
         loader = yaml.SafeLoader(text)
         node = loader.get_single_node()
@@ -88,12 +91,14 @@ def parse_document(text: str, name: str) -> Document:
     except (yaml.YAMLError, RecursionError) as error:
         problem = "nested too deeply" if isinstance(error, RecursionError) else str(error)
         raise ConfigurationError(f"{name}: is not valid YAML: {problem}") from error
+    except Exception as error:  # PyYAML stumbles in many ways, and a show must outlive them all
+        raise ConfigurationError(f"{name}: is not valid YAML: {type(error).__name__}") from error
     document = Document({})
     if node is None:
         return document
     data = _Builder(loader, document, name).build(node, ())
     if not isinstance(data, dict):
-        raise ConfigurationError(f"{name}:1: must be keys and values, such as `character: iris`")
+        raise ConfigurationError(f"{name}:1: must be keys and values, such as `{example}`")
     document.data = data
     return document
 
@@ -140,7 +145,8 @@ class _Builder:
     def _scalar(self, node: yaml.Node, key: Key) -> object:
         try:
             return self._loader.construct_object(node)
-        except (yaml.YAMLError, ValueError):
+        # PyYAML raises IndexError for `!!int ''`, KeyError for `!!bool x`, and more of the kind.
+        except Exception:  # noqa: BLE001 - whatever it was, the value is the mistake
             self._document.slips.append(
                 Slip(key, f"has a value that cannot be read as {node.tag.rpartition(':')[2]}")
             )
