@@ -29,6 +29,19 @@ async def test_it_opens_after_failures_in_a_row_and_only_in_a_row() -> None:
     assert breaker.begin() is None
 
 
+async def test_a_failure_may_ask_for_a_rest_before_there_were_too_many() -> None:
+    breaker = Breaker(failures=3, rest_s=10)
+    ticket = breaker.begin()
+    assert ticket is not None
+    breaker.fail(ticket, rest_s=2)
+    assert (state(breaker), breaker.rest_s()) == ("open", 2)
+    await asyncio.sleep(2)
+    probe = breaker.begin()
+    assert probe is not None
+    breaker.fail(probe, rest_s=2)
+    assert breaker.rest_s() == 10
+
+
 async def test_after_its_rest_exactly_one_of_many_may_probe() -> None:
     breaker = Breaker(failures=1, rest_s=10)
     fail_times(breaker, 1)

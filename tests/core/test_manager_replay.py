@@ -77,8 +77,17 @@ class HastyEar(Provider):
         raise ConnectionError("gone")
 
 
+class StallingEar(Provider):
+    """Gives a partial transcript, and then nothing more."""
+
+    async def transcribe(self, utterance: Stream[AudioFrame]) -> Stream[Transcript]:
+        await anext(utterance)
+        yield Transcript("one", is_final=False)
+        await asyncio.sleep(10_000)
+
+
 EARS: dict[str, type[Provider]] = {
-    ear.__name__: ear for ear in (CountingEar, BrokenEar, SilentEar, DeafEar, HastyEar)
+    ear.__name__: ear for ear in (CountingEar, BrokenEar, SilentEar, DeafEar, HastyEar, StallingEar)
 }
 
 
@@ -102,7 +111,7 @@ class EarManager(OperationManager[CountingEar]):
 
 
 async def hear(seconds: int, *ears: str, ended: list[str] | None = None) -> list[str]:
-    manager = EarManager(Patience(first_item_s=5, tries=1))
+    manager = EarManager(Patience(final_s=10, tries=1))
     await manager.use([Choice(id=ear) for ear in ears])
     try:
         stream = manager.transcribe(utterance(seconds, ended))
@@ -180,6 +189,60 @@ async def test_a_failure_of_the_source_reaches_the_reader() -> None:
 async def test_an_ear_that_comes_late_owes_an_answer_at_once() -> None:
     replay = Replay()
     await replay.fill(utterance(1))
-    owes: list[bool] = []
-    replay.watch(owes.append)
-    assert owes == [True]
+    owes: list[float | None] = []
+    replay.watch(lambda: owes.append(replay.due_at))
+    assert owes == [1.0]
+
+
+async def test_sound_that_comes_at_once_gives_an_ear_the_time_it_took_to_speak() -> None:
+    async def at_once() -> Stream[AudioFrame]:
+        for number in range(20):
+            yield AudioFrame(SECOND, 16_000, float(number))
+
+    replay = Replay()
+    await replay.fill(at_once())
+    assert replay.due_at == 20.0
+
+
+@pytest.mark.parametrize("listens", [True, False])
+async def test_an_ear_that_hangs_is_followed_within_the_patience_and_then_left_alone(
+    listens: bool,
+) -> None:
+    manager = EarManager()
+    await manager.use([Choice(id="SilentEar" if listens else "DeafEar"), Choice(id="CountingEar")])
+    loop = asyncio.get_running_loop()
+    took: list[float] = []
+    for _ in range(2):
+        start = loop.time()
+        assert [t.text async for t in manager.transcribe(utterance(5))] == ["5"]
+        took.append(loop.time() - start - 5)
+    assert took == [pytest.approx(6), pytest.approx(0)]
+    assert (manager.status.state, manager.name) == ("degraded", "CountingEar")
+    await manager.close()
+
+
+async def test_all_ears_that_hang_fail_together_before_the_room_gives_up() -> None:
+    for ears in (["DeafEar"], ["DeafEar", "SilentEar"], ["SilentEar", "DeafEar", "DeafEar"]):
+        manager = EarManager()
+        await manager.use([Choice(id=ear) for ear in ears])
+        start = asyncio.get_running_loop().time()
+        with pytest.raises(STTError, match="gave nothing in time"):
+            await anext(manager.transcribe(utterance(5)))
+        assert asyncio.get_running_loop().time() - start - 5 == pytest.approx(12)
+        assert manager.status.state == "down"
+        await manager.close()
+
+
+async def test_an_ear_that_hangs_after_its_first_words_has_failed_and_is_left_alone() -> None:
+    manager = EarManager()
+    await manager.use([Choice(id="StallingEar"), Choice(id="CountingEar")])
+    start = asyncio.get_running_loop().time()
+    heard: list[str] = []
+    with pytest.raises(STTError, match="StallingEar gave no last words in time"):
+        async for transcript in manager.transcribe(utterance(5)):
+            heard.append(transcript.text)  # noqa: PERF401 - what came before the failure counts
+    assert heard == ["one"]
+    assert asyncio.get_running_loop().time() - start - 5 == pytest.approx(12)
+    assert (manager.status.state, manager.name) == ("degraded", "CountingEar")
+    assert [t.text async for t in manager.transcribe(utterance(5))] == ["5"]
+    await manager.close()

@@ -44,6 +44,18 @@ async def test_what_is_not_retryable_is_asked_once() -> None:
     assert len(times) == 1
 
 
+async def test_who_did_not_answer_in_time_is_asked_once() -> None:
+    times: list[float] = []
+
+    async def late() -> str:
+        times.append(0.0)
+        raise TTSError("late", provider="anna", is_retryable=True) from TimeoutError()
+
+    with pytest.raises(TTSError, match="late"):
+        await persist(late, Patience(tries=5), always)
+    assert len(times) == 1
+
+
 async def test_whoever_asks_has_the_last_word() -> None:
     times: list[float] = []
     with pytest.raises(TTSError):

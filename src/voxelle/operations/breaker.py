@@ -24,26 +24,26 @@ class Breaker:
         self._limit = failures
         self._rest_s = rest_s
         self._failures = 0
-        self._open_since: float | None = None
+        self._open_until: float | None = None
         self._is_probing = False
         self._epoch = 0
 
     @property
     def state(self) -> BreakerState:
         """What the breaker does now; `open` also while its rest is over and nobody has probed."""
-        if self._open_since is None:
+        if self._open_until is None:
             return "closed"
         return "half-open" if self._is_probing else "open"
 
     def rest_s(self) -> float:
         """Give the seconds until a probe is allowed, 0 if a request is allowed now."""
-        if self._open_since is None:
+        if self._open_until is None:
             return 0.0
-        return max(0.0, self._open_since + self._rest_s - asyncio.get_running_loop().time())
+        return max(0.0, self._open_until - asyncio.get_running_loop().time())
 
     def begin(self) -> int | None:
         """Ask for a request: gives its ticket, or None if it must not be made."""
-        if self._open_since is not None:
+        if self._open_until is not None:
             if self._is_probing or self.rest_s() > 0:
                 return None
             self._is_probing = True
@@ -56,7 +56,7 @@ class Breaker:
         One more failure opens the breaker again, until an answer came to its end.
         """
         if ticket == self._epoch and self._is_probing:
-            self._open_since, self._is_probing = None, False
+            self._open_until, self._is_probing = None, False
             self._failures = self._limit - 1
 
     def succeed(self, ticket: int) -> None:
@@ -65,14 +65,21 @@ class Breaker:
         if ticket == self._epoch:
             self._failures = 0
 
-    def fail(self, ticket: int) -> None:
-        """Note that a request failed."""
+    def fail(self, ticket: int, rest_s: float = 0.0) -> None:
+        """Note that a request failed.
+
+        A failure may ask for a rest of its own, in seconds, even if it is the first: a rest
+        for too many failures is at least as long.
+        """
         if ticket != self._epoch:
             return
         self._failures += 1
         if self._is_probing or self._failures >= self._limit:
-            self._open_since, self._is_probing = asyncio.get_running_loop().time(), False
-            self._epoch += 1
+            rest_s = max(rest_s, self._rest_s)
+        elif rest_s <= 0:
+            return
+        self._open_until, self._is_probing = asyncio.get_running_loop().time() + rest_s, False
+        self._epoch += 1
 
     def abandon(self, ticket: int) -> None:
         """Note that nobody wanted the answer any more, which says nothing about the provider."""

@@ -9,7 +9,7 @@ from contextlib import aclosing
 from typing import ClassVar, Final, Generic, TypeVar
 
 from voxelle.operations.breaker import Breaker
-from voxelle.operations.patience import Patience, persist
+from voxelle.operations.patience import Patience, is_timeout, persist
 from voxelle.operations.registry import Choice, Registry
 from voxelle.operations.replay import Replay
 from voxelle.operations.seat import Seat
@@ -21,6 +21,10 @@ P = TypeVar("P")
 T = TypeVar("T")
 
 log = logging.getLogger(__name__)
+
+STUMBLE_S = 5.0
+"""Seconds for which a provider that broke off in mid-answer is not asked, if there is a fallback:
+whoever goes on with a line at once then meets another voice."""
 
 
 class _End:
@@ -117,9 +121,10 @@ class OperationManager(Generic[P]):
     ) -> Stream[T]:
         """Give the stream that `ask` gets from a provider, whichever of them answers.
 
-        Before the first item, a retryable failure is tried again, and then the next provider is
-        asked; afterwards a failure is raised, because part of the answer was already given away.
-        `source` is what the provider listens to, if it does: the time for the first item then
+        Before the first item, a retryable failure is tried again unless it was a time-out, and
+        then the next provider is asked; afterwards a failure is raised, because part of the answer
+        was already given away. No step may take longer than `patience` says.
+        `source` is what the provider listens to, if it does: the time for its answer then
         begins at its end, and nobody is asked again once its beginning is forgotten. Raises this
         operation's error; to close this stream is to close the provider's.
         """
@@ -220,45 +225,89 @@ class OperationManager(Generic[P]):
         ticket = seat.breaker.begin()
         if ticket is None:
             raise self.error(
-                f"{seat.name} is left alone for {seat.breaker.rest_s():.0f} s, as it failed too "
-                f"often: {seat.failure}",
+                f"{seat.name} is left alone for {seat.breaker.rest_s():.0f} s, as it failed: "
+                f"{seat.failure}",
                 provider=seat.name,
                 is_retryable=False,
             )
+        has_begun = False
         try:
             with seat.running():
-                async with aclosing(self.guard(_ask_inside(ask, seat), seat.name)) as stream:
-                    first = await self._first(stream, seat.name, source)
-                    if not isinstance(first, _End):
-                        seat.breaker.answer(ticket)
-                        yield first
-                        async for item in stream:
-                            yield item
+                guarded = self.guard(_ask_inside(ask, seat), seat.name)
+                async with aclosing(self._in_time(guarded, seat, source)) as stream:
+                    async for item in stream:
+                        if not has_begun:
+                            has_begun = True
+                            seat.breaker.answer(ticket)
+                        yield item
             seat.breaker.succeed(ticket)
         except OperationError as error:
             seat.failure = str(error)
-            seat.breaker.fail(ticket)
+            seat.breaker.fail(ticket, self._rest_s(seat, error, has_begun=has_begun))
             raise
         finally:
             # Changes nothing after a success or a failure; otherwise nobody wanted the answer.
             seat.breaker.abandon(ticket)
 
-    async def _first(self, stream: Stream[T], name: str, source: Replay | None) -> T | _End:
-        patience_s = self.patience.first_item_s
-        try:
-            async with asyncio.timeout(None if source else patience_s) as deadline:
+    async def _in_time(self, stream: Stream[T], seat: Seat[P], source: Replay | None) -> Stream[T]:
+        """Pass a stream on; raise this operation's error if it stalls."""
+        is_first = True
+        async with aclosing(stream):
+            while True:
                 if source is not None:
-                    now = asyncio.get_running_loop().time
-                    source.watch(
-                        lambda is_due: deadline.reschedule(now() + patience_s if is_due else None)
-                    )
+                    item = await self._next_heard(stream, seat, source, is_first=is_first)
+                else:
+                    patience = self.patience
+                    limit_s = patience.first_item_s if is_first else patience.next_item_s
+                    item = await self._next(stream, seat, limit_s)
+                if isinstance(item, _End):
+                    return
+                is_first = False
+                yield item
+
+    async def _next(self, stream: Stream[T], seat: Seat[P], limit_s: float) -> T | _End:
+        try:
+            async with asyncio.timeout(limit_s or None):
                 return await anext(stream, _END)
         except TimeoutError as error:
-            sentence = f"{name} gave nothing within {patience_s:g} s"
-            raise self.error(sentence, provider=name, is_retryable=True) from error
+            sentence = f"{seat.name} gave nothing within {limit_s:g} s"
+            raise self.error(sentence, provider=seat.name, is_retryable=True) from error
+
+    async def _next_heard(
+        self, stream: Stream[T], seat: Seat[P], source: Replay, *, is_first: bool
+    ) -> T | _End:
+        """Wait for an ear, whose time begins when it has to answer."""
+        try:
+            async with asyncio.timeout(None) as deadline:
+                source.watch(
+                    lambda: deadline.reschedule(self._due(seat, source, is_first=is_first))
+                )
+                return await anext(stream, _END)
+        except TimeoutError as error:
+            what = "nothing" if is_first else "no last words"
+            sentence = f"{seat.name} gave {what} in time (see final_s)"
+            raise self.error(sentence, provider=seat.name, is_retryable=True) from error
         finally:
-            if source is not None:
-                source.watch(None)
+            source.watch(None)
+
+    def _due(self, seat: Seat[P], source: Replay, *, is_first: bool) -> float | None:
+        """Give the time at which an ear has failed: its share, while others can follow it."""
+        if source.due_at is None:
+            return None
+        start = max(source.due_at, asyncio.get_running_loop().time())
+        left_s = max(0.0, source.due_at + self.patience.final_s - start)
+        if is_first and source.may_replay and seat in self._seats:
+            rest = self._seats[self._seats.index(seat) + 1 :]
+            left_s /= 1 + sum(other.breaker.rest_s() == 0 for other in rest)
+        return start + left_s
+
+    def _rest_s(self, seat: Seat[P], error: OperationError, *, has_begun: bool) -> float:
+        """Tell how long a seat that failed rests whatever it did before: only if others work."""
+        if not any(other.breaker.state == "closed" for other in self._seats if other is not seat):
+            return 0.0
+        if is_timeout(error):
+            return self.patience.rest_s
+        return min(STUMBLE_S, self.patience.rest_s) if has_begun else 0.0
 
     def _translate(self, error: Exception, name: str) -> OperationError:
         is_retryable = isinstance(error, OSError)

@@ -30,22 +30,30 @@ class Replay:
         self._is_ended = False
         self._failure: BaseException | None = None
         self._changed = asyncio.Event()
-        self._is_due = False
-        self._watch: Callable[[bool], None] | None = None
+        self._began = asyncio.get_running_loop().time()
+        self._heard_s = 0.0
+        self._due_at: float | None = None
+        self._watch: Callable[[], None] | None = None
 
     @property
     def may_replay(self) -> bool:
         """Whether the utterance is still known from its beginning."""
         return self._dropped == 0
 
-    def watch(self, call: Callable[[bool], None] | None) -> None:
-        """Tell, now and at every change, whether the ear owes an answer; replaces the last call.
+    @property
+    def due_at(self) -> float | None:
+        """The loop's time since which the ear owes an answer; None if it owes none.
 
-        It does when the person has finished, and while the ear is a whole memory behind.
+        It does when the person has finished, and while the ear is a whole memory behind. Of an
+        utterance that comes faster than it was spoken, it does once it could have been spoken.
         """
+        return self._due_at
+
+    def watch(self, call: Callable[[], None] | None) -> None:
+        """Call now and at every change of `due_at`; replaces the last call."""
         self._watch = call
         if call is not None:
-            call(self._is_due)
+            call()
 
     def forget(self) -> None:
         """Keep nothing that was read: the first ear does its work."""
@@ -83,6 +91,7 @@ class Replay:
                         await self._wait()
                     self._frames.append(frame)
                     self._held_s += frame.seconds
+                    self._heard_s += frame.seconds
                     self._drop()
                     self._changed.set()
         except BaseException as error:
@@ -95,10 +104,12 @@ class Replay:
             self._turn_due(True)
 
     def _turn_due(self, is_due: bool) -> None:
-        if self._is_due != is_due:
-            self._is_due = is_due
+        if (self._due_at is not None) != is_due:
+            now = asyncio.get_running_loop().time()
+            spoken = self._began + self._heard_s if self._is_ended else now
+            self._due_at = max(now, spoken) if is_due else None
             if self._watch is not None:
-                self._watch(is_due)
+                self._watch()
 
     def _drop(self) -> bool:
         before = self._dropped
