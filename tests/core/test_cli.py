@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -16,6 +16,18 @@ from typer.testing import CliRunner, Result
 from requirements import need
 from voxelle.cli import app
 from voxelle.cli.making import slug_of
+from voxelle.cli.talking import lines
+from voxelle.cli.witness import Answer, Witness
+from voxelle.events import (
+    Member,
+    Notice,
+    SpeechEnded,
+    SpeechStarted,
+    StateChanged,
+    TranscriptUpdated,
+    TurnEnded,
+    TurnStarted,
+)
 from voxelle.home import examples
 from voxelle.prompter.character import load_character
 from voxelle.utils.exceptions import ValidationError
@@ -249,6 +261,59 @@ def test_talk_plays_a_turn_and_tells_its_timeline(home: Path, tmp_path: Path) ->
     assert moments["last audio"] - moments["first audio"] == pytest.approx(
         answer["seconds"], abs=0.1
     )
+
+
+async def test_talk_waits_for_an_answer_while_somebodys_words_are_not_understood() -> None:
+    ann = Member(platform="recording", id="speaker", name="Friend")
+    witness = Witness(cast(Any, None))  # it reports to its room only when it plays
+
+    def take(*notices: Notice) -> None:
+        for notice in notices:
+            witness.take(notice)
+
+    def understood(text: str) -> Notice:
+        return TranscriptUpdated(member=ann, text=text, is_final=True)
+
+    take(StateChanged(state="idle"), SpeechStarted(member=ann), StateChanged(state="listening"))
+    take(SpeechEnded(member=ann, seconds=1.0), StateChanged(state="thinking"))
+    take(understood("my fellow"), TurnStarted(turn=1, source="voice"))
+    take(StateChanged(state="speaking", turn=1), SpeechStarted(member=ann))
+    take(TurnEnded(turn=1, reason="interrupted", heard="Hey", unheard="there, Friend."))
+    take(StateChanged(state="listening"))
+    assert not witness.is_done(5.0)  # a pause that may not be the end
+    take(SpeechEnded(member=ann, seconds=2.0), StateChanged(state="thinking"))
+    assert not witness.is_done(5.0)  # the ear is still writing
+    take(understood("Americans"), TurnStarted(turn=2, source="voice"))
+    assert not witness.is_done(5.0)
+    take(StateChanged(state="speaking", turn=2))
+    take(TurnEnded(turn=2, reason="finished", heard="Indeed."), StateChanged(state="idle"))
+    assert not witness.is_done(0.5)
+    assert witness.is_done(1.1)
+    assert [answer.question for answer in witness.answers] == ["my fellow", "Americans"]
+    first = witness.answers[0].facts()
+    assert (first["spoken"], first["unheard"]) == ("Hey", "there, Friend.")
+
+
+def test_talk_tells_the_last_answer_and_what_nobody_heard(home: Path, tmp_path: Path) -> None:
+    sound, rate = soundfile.read(voice(tmp_path / "a.wav", channels=1))
+    quiet = len(sound) - 2 * rate
+    # Somebody speaks, waits for her first words, speaks over them, and the recording ends at once.
+    soundfile.write(
+        tmp_path / "b.wav", np.concatenate([sound[:quiet], sound[: rate // 2], sound[:quiet]]), rate
+    )
+    result = call(
+        "talk", str(tmp_path / "b.wav"), "-c", "tones", "-o", str(tmp_path / "r.wav"), "--json"
+    )
+    assert result.exit_code == 0, result.output
+    answers = data(result)["answers"]
+    assert answers[-1]["reason"] == "finished"
+    assert answers[-1]["spoken"] == "Nice to hear from you. Shall we go on?"
+    told = Answer(1, 0.0, "Hi.", "Nice to", "hear from you.", "interrupted")
+    assert lines(told) == [
+        "heard:   Hi.",
+        "spoken:  Nice to (interrupted)",
+        "unheard: hear from you.",
+    ]
 
 
 def test_a_real_recording_is_answered_offline(home: Path, tmp_path: Path) -> None:

@@ -114,8 +114,8 @@ def _tell(here: Session, out: Path, answers: list[Answer]) -> None:
         here.answer({"success": True, "file": str(out), "answers": told})
         return
     for answer in answers:
-        here.console.print(f"heard:  {answer.question}", markup=False, soft_wrap=True)
-        here.console.print(f"spoken: {answer.reply}", markup=False, soft_wrap=True)
+        for line in lines(answer):
+            here.console.print(line, markup=False, soft_wrap=True)
         table = Table("what happened", "after the end of speech", show_edge=False)
         for what, seconds in answer.timeline():
             table.add_row(what, f"{seconds:7.3f} s")
@@ -123,3 +123,14 @@ def _tell(here: Session, out: Path, answers: list[Answer]) -> None:
     here.console.print(
         f"{out}: {sum(answer.seconds for answer in answers):.2f} s", markup=False, soft_wrap=True
     )
+
+
+def lines(answer: Answer) -> list[str]:
+    """Say in lines for people what was asked and answered, and how that ended."""
+    ending = f" ({answer.reason})" if answer.reason != "finished" else ""
+    lines = [f"heard:   {answer.question}", f"spoken:  {answer.reply or '(nothing)'}{ending}"]
+    if answer.unheard:
+        lines.append(f"unheard: {answer.unheard}")
+    if answer.detail:
+        lines.append(f"because: {answer.detail}")
+    return lines

@@ -14,8 +14,9 @@ from voxelle.events import (
     LatencyMeasured,
     Notice,
     PlaybackReported,
-    SpeechEnded,
     SpeechStarted,
+    State,
+    StateChanged,
     TranscriptUpdated,
     TurnEnded,
     TurnStarted,
@@ -48,6 +49,9 @@ class Answer:
 
     question: str = ""
     reply: str = ""
+    unheard: str = ""
+    """What she would have said after it."""
+
     reason: str = ""
     detail: str = ""
     sound: list[bytes] = field(default_factory=list[bytes])
@@ -76,10 +80,11 @@ class Answer:
         return {
             "heard": self.question,
             "spoken": self.reply,
+            "unheard": self.unheard,
             "reason": self.reason,
             "detail": self.detail,
             "seconds": round(self.seconds, 3),
-            "timeline": {what: round(seconds, 4) for what, seconds in self.timeline()},
+            "timeline": {what: round(seconds, 3) for what, seconds in self.timeline()},
         }
 
 
@@ -96,25 +101,32 @@ class Witness:
         self.has_heard = False
         self.error = ""
         self._room = room
-        self._is_speaking = False
+        self._asked = 0
+        """How many of the words were answered, or are being answered."""
+
+        self._state: State = "idle"
         self._now = asyncio.get_running_loop().time
 
     def is_done(self, waited_s: float) -> bool:
-        """Tell whether she has said all; `waited_s` is how long ago the recording ended."""
+        """Tell whether she has said all; `waited_s` is how long ago the recording ended.
+
+        Somebody who may not have finished, or whose words are not understood yet, is waited for:
+        until then she listens or thinks.
+        """
         over = bool(self.answers) and all(answer.is_over for answer in self.answers)
-        return over and not self._is_speaking and waited_s > 1.0
+        return over and self._state in {"idle", "silenced"} and waited_s > 1.0
 
     def take(self, notice: Notice) -> None:
         """Take note of what happens."""
         match notice:
             case SpeechStarted():
-                self.has_heard = self._is_speaking = True
-            case SpeechEnded():
-                self._is_speaking = False
+                self.has_heard = True
+            case StateChanged(state=state):
+                self._state = state
             case TranscriptUpdated(is_final=True, text=text) if text:
                 self.words.append(text)
             case TurnStarted(turn=number):
-                self.answers.append(Answer(number, self._now()))
+                self.answers.append(Answer(number, self._now(), self._question()))
             case ErrorReported(message=message):
                 self.error = self.error or message
             case _:
@@ -127,6 +139,15 @@ class Witness:
             for answer in self.answers:
                 if answer.started_at and not answer.is_over:
                     self._report(answer)
+
+    def _question(self) -> str:
+        words = self.words[self._asked :]
+        self._asked = len(self.words)
+        before = self.answers[-1] if self.answers else None
+        # A question whose answer nobody heard a word of still stands.
+        if before is not None and before.reason == "interrupted" and not before.reply:
+            words.insert(0, before.question)
+        return " ".join(words)
 
     def _take_of_turn(self, notice: Notice) -> None:
         number = getattr(notice, "turn", None)
@@ -145,8 +166,7 @@ class Witness:
             case TurnEnded():
                 answer.is_over = True
                 answer.reason, answer.detail = notice.reason, notice.detail
-                answer.reply = notice.heard
-                answer.question = " ".join(self.words)
+                answer.reply, answer.unheard = notice.heard, notice.unheard
             case _:
                 pass
 
