@@ -87,13 +87,13 @@ def test_all_mistakes_of_a_file_are_told_at_once_with_place_value_and_what_is_al
     for expected in (
         "configs/test.yaml:1: character: there is no characters/nobody",
         "known: ada",
-        'configs/test.yaml:2: scen = "desk": is an unknown key; known here: character, scene',
+        "configs/test.yaml:2: scen: is an unknown key; known here: character, scene",
         "did you mean scene?",
         "configs/test.yaml:5: operations[0] (stt opnai).id: no stt provider is called 'opnai'",
         "did you mean 'openai'?",
         "configs/test.yaml:6: operations[1] (t2t openai).temperature = 99: must be less than",
         "configs/test.yaml:6: operations[1] (t2t openai).api_key = (secret): must be a valid",
-        'configs/test.yaml:7: operations[2] (tts espeak).voise = "de": is an unknown key',
+        "configs/test.yaml:7: operations[2] (tts espeak).voise: is an unknown key",
         "did you mean voice?",
         'configs/test.yaml:7: operations[2] (tts espeak).rate = "fast": must be a valid integer',
         "configs/test.yaml:9: operations[4] (singer tone).role = \"singer\": must be 't2t', 'stt'",
@@ -218,6 +218,41 @@ def test_the_value_of_a_variable_is_never_shown(home: Home) -> None:
     (told,) = mistakes(home, text)
     assert "(secret)" in told
     assert "ear-key-number-one" not in told
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        "api_ky: sk-test-1234567890abcdef",
+        "api_ky: not-like-a-key-4711",
+        "base_url: 'http://u:not-like-a-key-4711@host/v1'",
+        "api_key: [not-like-a-key-4711]",
+        "api_key: not-like-a-key-4711, model: [], timeout_s: not-like-a-key-4711",
+        "headers: {Authorization: 4711}",
+        "temperature: 'sk-test-1234567890abcdef'",
+        '"${SECRET}": 1',
+        'model: [], temperature: "${SECRET}"',
+    ],
+)
+def test_no_secret_is_shown_wherever_it_stands(home: Home, options: str) -> None:
+    text = GOOD.replace("t2t, id: scripted, reply: Hello.", "t2t, id: openai, " + options)
+    said = "\n".join(mistakes(home, text, {**KEYS, "SECRET": "not-like-a-key-4711"}))
+    assert "operations[1] (t2t openai)" in said
+    assert "4711" not in said
+    assert "sk-test" not in said
+
+
+def test_an_id_from_a_variable_is_not_shown(home: Home) -> None:
+    text = GOOD.replace("t2t, id: scripted", 't2t, id: "${SECRET}"')
+    said = "\n".join(mistakes(home, text, {**KEYS, "SECRET": "not-like-a-key-4711"}))
+    assert "operations[1] (t2t (secret))" in said
+    assert "4711" not in said
+
+
+def test_a_token_is_not_shown_where_it_stands_a_second_time(home: Home) -> None:
+    said = "\n".join(mistakes(home, GOOD + "server: {token: a-tok-4711, port: a-tok-4711}\n"))
+    assert "server.port = (secret)" in said
+    assert "4711" not in said
 
 
 def test_without_a_token_only_this_machine_may_listen(home: Home) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from voxelle.operations.status import Status
 from voxelle.server.readiness import DETAIL_CHARS, Readiness
 
 
@@ -14,6 +15,15 @@ def test_the_detail_is_one_short_line_however_much_is_wrong() -> None:
     assert detail.endswith("(/ready has the rest)")
     assert len(detail) <= DETAIL_CHARS
     assert "\n" not in detail
+
+
+def test_no_secret_of_an_error_gets_out() -> None:
+    readiness = Readiness(has_rooms=True)
+    error = "401 for sk-test-1234567890abcdef at http://u:word@host/"
+    readiness.take(Status("tts", "none", "down", error))
+    readiness.take(Status("stt", "spare", "degraded", error))
+    assert "sk-test" not in str(readiness)
+    assert "word@" not in str(readiness)
 
 
 def test_a_short_detail_is_told_completely() -> None:

@@ -10,7 +10,7 @@ from typing import Any, get_args
 import pydantic
 
 from voxelle.config.environment import fill_in, read_env_file
-from voxelle.config.mistakes import report, shown_path, slips_of
+from voxelle.config.mistakes import report, secrets_in, shown_path, slips_of
 from voxelle.config.model import CHAINS, Config, Role
 from voxelle.config.providers import registry_of
 from voxelle.home import Home
@@ -35,6 +35,7 @@ def load(path: Path, home: Home, environ: Mapping[str, str] | None = None) -> Co
     for secret in secrets:
         remember_secret(secret)
     _add_token(data, environ)
+    secrets.update(secrets_in(data))
     slips = [*document.slips, *slips, *_wrong_options(data), *_missing_prompts(data, home)]
     config: Config | None = None
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
@@ -15,6 +15,7 @@ from pydantic_core import ErrorDetails
 
 from voxelle.utils.document import Document, Key, Slip
 from voxelle.utils.exceptions import ConfigurationError
+from voxelle.utils.secrets import REDACTED, is_secret_name, redact
 
 SHOWN = 80
 """Characters of a wrong value that are shown."""
@@ -30,8 +31,6 @@ _LINE_CHARS = 700
 
 _GUESSED = 40
 """Characters of a word that may have been meant otherwise; the longest key has 20."""
-
-HIDDEN = "(secret)"
 
 _SECRET = re.compile(r"(key|token|secret|password|passwd|credential)s?$", re.IGNORECASE)
 
@@ -52,7 +51,7 @@ def report(name: str, document: Document, slips: Iterable[Slip], secrets: Collec
 
     Only the first slip of a key is named, and of all keys the first `MOST_MISTAKES` that fit into
     `MOST_CHARS`; the rest is counted. The error's context holds the lines one by one, as
-    `mistakes`. Texts in `secrets` are never shown.
+    `mistakes`. Texts in `secrets` are never shown, and neither is what looks like a secret.
     """
     by_key: dict[Key, Slip] = {}
     for slip in slips:
@@ -139,10 +138,13 @@ def _guess(word: str, known: list[str]) -> str:
 
 def _shown(details: ErrorDetails) -> str:
     value: Any = details["input"]
-    if details["type"] == "missing" or isinstance(value, dict | list | tuple | BaseModel):
+    # Under an unknown key may stand anything: it may be a key's name with a slip of the finger.
+    if details["type"] in {"missing", "extra_forbidden"}:
         return ""
-    if _SECRET.search(str(details["loc"][-1])) and value is not None:
-        return HIDDEN
+    if isinstance(value, dict | list | tuple | BaseModel):
+        return ""
+    if value is not None and any(_is_secret(str(part)) for part in details["loc"]):
+        return REDACTED
     try:
         text = json.dumps(value, ensure_ascii=False, default=str)
     except ValueError:  # Python refuses to write whole numbers of over 4300 digits
@@ -150,18 +152,35 @@ def _shown(details: ErrorDetails) -> str:
     return shortened(text, SHOWN)
 
 
+def _is_secret(name: str) -> bool:
+    return _SECRET.search(name) is not None or is_secret_name(name)
+
+
+def secrets_in(data: Any, name: str = "") -> Iterator[str]:
+    """Give the texts that stand under the name of a secret anywhere in a config."""
+    if isinstance(data, dict):
+        for key, value in data.items():
+            yield from secrets_in(value, str(key) if _is_secret(str(key)) else name)
+    elif isinstance(data, list):
+        for value in data:
+            yield from secrets_in(value, name)
+    elif name and isinstance(data, str):
+        yield data
+
+
 def _line(name: str, document: Document, slip: Slip, secrets: Collection[str]) -> str:
     line = slip.line or document.line(slip.key)
     place = f"{name}:{line}" if line else name
-    value = HIDDEN if any(secret in slip.value for secret in secrets) else slip.value
+    value = REDACTED if any(secret and secret in slip.value for secret in secrets) else slip.value
     text = _name(slip.key, document.data)
     if value:
         text += f" = {value}"
-    sentence = slip.sentence
-    for secret in secrets:
+    text += f": {slip.sentence}"
+    # The longest first: it may hold a shorter one.
+    for secret in sorted(secrets, key=len, reverse=True):
         if len(secret) > 3:  # a shorter one is no secret, and stands in many words
-            sentence = sentence.replace(secret, HIDDEN)
-    return f"{place}: {text}: {sentence}"
+            text = text.replace(secret, REDACTED)
+    return f"{place}: {redact(text)}"
 
 
 def _name(key: Key, data: Any) -> str:

@@ -31,7 +31,7 @@ from voxelle.server.hub import Hub
 from voxelle.server.limits import Limits
 from voxelle.server.listen import address_of, check_address, open_port, serving
 from voxelle.server.operations import Operations
-from voxelle.server.readiness import Readiness
+from voxelle.server.readiness import Readiness, sentence
 from voxelle.streams import Stream
 from voxelle.utils.exceptions import ConfigurationError, OperationError, VoxelleException
 from voxelle.utils.logging_utils import set_level
@@ -136,12 +136,12 @@ class AppServer:
     # --- inside ----------------------------------------------------------------------------
 
     def _note_failures(self, failures: dict[Role, str]) -> None:
-        for role, sentence in failures.items():
+        for role, reason in failures.items():
             name = self.readiness.operations.get(role, "none")
             if name == "none":
-                self.readiness.missing[role] = sentence
+                self.readiness.missing[role] = sentence(reason)
             else:
-                self.readiness.notes[role] = f"{role}: {name} stands in, because {sentence}"
+                self.readiness.notes[role] = f"{role}: {name} stands in, because {sentence(reason)}"
 
     def _load_prompter(self, config: Config) -> Prompter:
         prompts = self.home.prompts
@@ -167,8 +167,8 @@ class AppServer:
 
     def _text_filter(self) -> TextFilter:
         # Nothing may reach the audience past the safety filter, not even because it is broken.
-        sentence = self.readiness.missing.get("filter_text")
-        return _ClosedFilter(sentence) if sentence else self.operations.filter_text
+        reason = self.readiness.missing.get("filter_text")
+        return _ClosedFilter(reason) if reason else self.operations.filter_text
 
     def _open_desks(self, prompter: Prompter) -> None:
         self.hub.rooms = self.rooms
@@ -188,23 +188,22 @@ class AppServer:
                     await self._take(outcome)
                 except Exception as error:  # the next change of the file must still be seen
                     log.exception("config.not_applied")
-                    name = type(error).__name__
-                    sentence = f"the new config is in use only in part: {name}; the log has more"
-                    self.readiness.notes["config"] = sentence
+                    why = f"{type(error).__name__}; the log has more"
+                    self.readiness.notes["config"] = f"the new config is in use only in part: {why}"
 
     async def _take(self, outcome: Outcome) -> None:
         if isinstance(outcome, Changed):
             await self.apply(outcome)
         else:
             log.error("config.rejected", error=str(outcome.error))
-            self.readiness.notes["config"] = f"the old config stays: {outcome.error}"
+            self.readiness.notes["config"] = f"the old config stays: {sentence(outcome.error)}"
 
     async def _change_role(self, role: Role, config: Config) -> list[str]:
         try:
             await self.operations.change(role, config)
         except VoxelleException as error:
             log.exception("operation.not_changed", operation=role)
-            return [f"the old {role} stays: {error}"]
+            return [f"the old {role} stays: {sentence(error)}"]
         self._recast(None)
         return []
 
@@ -212,7 +211,7 @@ class AppServer:
         try:
             prompter = await asyncio.to_thread(self._load_prompter, config)
         except ConfigurationError as error:
-            return [f"the old prompts stay: {error}"]
+            return [f"the old prompts stay: {sentence(error)}"]
         self._recast(prompter)
         return []
 
@@ -234,8 +233,8 @@ class _ClosedFilter:
     async def apply(self, text: Stream[str]) -> Stream[str]:
         """Close `text`, and raise `OperationError`."""
         await text.aclose()
-        sentence = f"she says nothing without her text filters: {self._reason}"
-        raise OperationError(sentence, provider="filter_text", is_retryable=False)
+        problem = f"she says nothing without her text filters: {self._reason}"
+        raise OperationError(problem, provider="filter_text", is_retryable=False)
         yield ""
 
 

@@ -5,9 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from voxelle.operations.status import Status
+from voxelle.utils.secrets import redact
 
 DETAIL_CHARS = 200
 """Characters of `Readiness.detail`: one line of a status bar; it goes into every state."""
+
+_SENTENCE_CHARS = 4_000
+"""Characters of one error in `/ready`: as many as a report about the config has."""
 
 _REST = "... (/ready has the rest)"
 
@@ -55,10 +59,15 @@ class Readiness:
         self.missing.pop(what, None)
         self.notes.pop(what, None)
         if status.state == "down":
-            self.missing[what] = status.error or "nothing is in use"
+            self.missing[what] = sentence(status.error) or "nothing is in use"
         elif what == "t2t" and status.name == "offline":
             self.notes[what] = "offline demo mind; connect a language model in Settings"
             if status.error:
-                self.notes[what] += f" (the other one failed: {status.error})"
+                self.notes[what] += f" (the other one failed: {sentence(status.error)})"
         elif status.state == "degraded":
-            self.notes[what] = f"{what} is answered by {status.name}: {status.error}"
+            self.notes[what] = f"{what} is answered by {status.name}: {sentence(status.error)}"
+
+
+def sentence(error: object) -> str:
+    """Write an error as it may be shown to everybody: no secrets, and not endless."""
+    return redact(str(error or ""))[:_SENTENCE_CHARS]

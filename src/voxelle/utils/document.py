@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 import yaml
 
 from voxelle.utils.exceptions import ConfigurationError
+from voxelle.utils.secrets import redact
 
 MAX_BYTES = 200_000
 """A config has about 3 kB."""
@@ -23,6 +24,9 @@ MAX_VALUES = 20_000
 
 MAX_DEPTH = 30
 """Lists in lists; a config has five levels."""
+
+_PROBLEM_CHARS = 300
+"""Characters of what the YAML reader says, which may quote a name of any length."""
 
 Key: TypeAlias = tuple[str | int, ...]
 """The way to a value: `("operations", 2, "rate")`."""
@@ -87,9 +91,11 @@ def parse_document(text: str, name: str, example: str = "character: iris") -> Do
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
-        raise ConfigurationError(f"{name}{place}: is not valid YAML: {error.problem}") from error
+        problem = redact(str(error.problem))[:_PROBLEM_CHARS]
+        raise ConfigurationError(f"{name}{place}: is not valid YAML: {problem}") from error
     except (yaml.YAMLError, RecursionError) as error:
-        problem = "nested too deeply" if isinstance(error, RecursionError) else str(error)
+        is_deep = isinstance(error, RecursionError)
+        problem = "nested too deeply" if is_deep else redact(str(error))[:_PROBLEM_CHARS]
         raise ConfigurationError(f"{name}: is not valid YAML: {problem}") from error
     except Exception as error:  # PyYAML stumbles in many ways, and a show must outlive them all
         raise ConfigurationError(f"{name}: is not valid YAML: {type(error).__name__}") from error

@@ -58,6 +58,11 @@ def remember_secret(secret: str) -> None:
         del _known[next(iter(_known))]
 
 
+def is_secret_name(name: str) -> bool:
+    """Tell whether what stands under this name is a secret, as under `api_key`."""
+    return _NAMES.search(name) is not None
+
+
 def redact(text: str) -> str:
     """Give a text without the secrets that are known and those that look like one."""
     for secret in tuple(_known):
@@ -71,7 +76,7 @@ def redact_all(value: Any, name: str = "", depth: int = 0) -> Any:
 
     Lists and mappings are followed `DEPTH` levels deep; what is deeper is left out.
     """
-    if name and _NAMES.search(name) and value not in (None, ""):
+    if name and is_secret_name(name) and value not in (None, ""):
         return REDACTED
     if isinstance(value, str):
         return redact(value)
