@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -113,6 +114,32 @@ async def test_a_text_over_the_socket_is_answered_aloud(tmp_path: Path) -> None:
             _, answer = await get(port, "/api/state")
             assert answer["data"]["rooms"][0]["room"] == "main"
         assert (await get(port, "/ready"))[0] == 503
+
+
+async def test_the_client_of_the_protocol_page_works(tmp_path: Path) -> None:
+    page = Path(__file__).parents[2] / "docs" / "protocol.md"
+    (code,) = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    script = tmp_path / "client.py"
+    script.write_text(code, encoding="utf-8")
+    config, home = load_home(tmp_path)
+    listener = open_port("127.0.0.1", 0)
+    url = f"ws://127.0.0.1:{listener.getsockname()[1]}"
+    core = AppServer(config, home)
+    async with serving(core.app, listener, core.hub.limits), core:
+        client = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-X", "dev", "-W", "error", str(script), "Hello there", url),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        async with asyncio.timeout(60):
+            out, errors = await client.communicate()
+    assert client.returncode == 0, errors
+    assert errors == b""
+    *captions, last = out.decode().splitlines()
+    ended = re.fullmatch(r"finished, (\d+\.\d) s of sound; heard: (.+)", last)
+    assert ended
+    assert float(ended[1]) > 0.5
+    assert " ".join(captions) == ended[2]
 
 
 async def test_what_does_not_open_is_named_and_the_rest_runs(tmp_path: Path) -> None:
