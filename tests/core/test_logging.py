@@ -16,6 +16,7 @@ import pytest
 import structlog
 
 from voxelle.utils import logging_utils as lu
+from voxelle.utils.exceptions import ConfigurationError
 from voxelle.utils.logging_utils import Logging, LogOptions
 from voxelle.utils.secrets import redact, redact_all, remember_secret
 
@@ -233,6 +234,40 @@ def test_what_people_write_does_nothing_to_the_terminal(pipeline: Pipeline) -> N
     assert "\x1b" not in said
     assert "\u202e" not in said
     assert len(said.splitlines()) == 1
+
+
+def test_a_failure_is_one_sentence_on_the_console_and_its_traceback_in_the_file(
+    pipeline: Pipeline,
+) -> None:
+    log = logging.getLogger("voxelle.x")
+    try:
+        raise ConfigurationError("the voice needs a key:\n  set OPENAI_API_KEY")
+    except ConfigurationError as error:
+        log.warning("a provider is left out", exc_info=error, extra={"color_message": "\x1b[1m"})
+        log.exception("no voice: the voice needs a key: set OPENAI_API_KEY")
+    try:
+        raise ExceptionGroup("two at once", [ValueError("odd"), OSError("full")])
+    except ExceptionGroup:
+        log.exception("background failed")
+    events = pipeline.finish()
+    assert all("Traceback" in event["exception"] for event in events)
+    left_out, named, group = pipeline.console.getvalue().splitlines()
+    assert "a provider is left out: the voice needs a key: set OPENAI_API_KEY" in left_out
+    assert "color_message" not in left_out
+    assert "ConfigurationError" not in left_out
+    assert named.count("needs a key") == 1
+    assert "background failed" in group
+    assert "two at once" in group
+
+
+def test_without_a_file_the_console_has_the_traceback() -> None:
+    console = io.StringIO()
+    with Logging(LogOptions(), console):
+        try:
+            raise ValueError("odd")
+        except ValueError:
+            logging.getLogger("a").exception("it failed")
+    assert "Traceback" in console.getvalue()
 
 
 def test_the_level_may_change_at_once(pipeline: Pipeline) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import sys
 import traceback
@@ -31,6 +32,7 @@ _OF_RECORDS = frozenset(vars(logging.LogRecord("", 0, "", 0, "", (), None))) | {
     "_logger",
     "_name",
     "_from_structlog",
+    "color_message",  # uvicorn's message again, for terminals
 }
 
 _BY_LOGGER: Final[tuple[tuple[str, Category], ...]] = (
@@ -84,6 +86,21 @@ def printable(value: str) -> str:
     if value.isprintable():
         return value
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in value)
+
+
+def reason_of(exception: str) -> str:
+    """Give what the last error of a traceback says, in one line; ours without its name."""
+    lines = [line for line in exception.splitlines() if line.strip()]
+    frames = [number for number, line in enumerate(lines) if line.startswith('  File "')]
+    # Under the last frame stand its source and its marks, indented by four, and then the error.
+    rest = itertools.dropwhile(
+        lambda line: line.startswith("    "), lines[frames[-1] + 1 :] if frames else lines
+    )
+    said = " ".join(line.strip(" |+-") for line in rest).strip()
+    kind, _, words = said.partition(": ")
+    if kind.startswith("voxelle.") and words:
+        return words
+    return said[:MAX_TEXT]
 
 
 def _plain(facts: dict[str, Any]) -> Event:

@@ -23,7 +23,7 @@ from typing import Any, Literal, Self, TextIO, TypeAlias
 import structlog
 from structlog.contextvars import bound_contextvars
 
-from voxelle.utils.log_events import Category, Event, event_of, printable
+from voxelle.utils.log_events import Category, Event, event_of, printable, reason_of
 from voxelle.utils.log_file import LogFile
 
 Level: TypeAlias = Literal["debug", "info", "warning", "error"]
@@ -96,7 +96,9 @@ class Logging:
         options = self._options
         if options.console != "none":
             stream = sys.stderr if self._stream is None else self._stream
-            self._console = _Console(stream, is_json=options.console == "json")
+            self._console = _Console(
+                stream, is_json=options.console == "json", has_file=options.folder is not None
+            )
         if options.folder is not None:
             path = options.folder / "voxelle.log"
             self._file = LogFile(path, options.file_bytes, options.files, self._tell)
@@ -193,8 +195,9 @@ class _Inlet(logging.Handler):
 class _Console:
     """Writes messages for people, or as JSON for programs, to a terminal or a pipe."""
 
-    def __init__(self, stream: TextIO, *, is_json: bool) -> None:
+    def __init__(self, stream: TextIO, *, is_json: bool, has_file: bool) -> None:
         self._stream = stream
+        self._has_file = has_file
         if is_json:
             self._render: Any = structlog.processors.JSONRenderer(ensure_ascii=False, default=str)
         else:
@@ -211,11 +214,18 @@ class _Console:
     def _shown(self, event: Event) -> Event:
         if self._is_json:
             return dict(event)
-        shown = {k: printable(v) if isinstance(v, str) else v for k, v in event.items()}
+        exception = str(event.get("exception", ""))
+        facts = {name: value for name, value in event.items() if name != "exception"}
+        if exception and self._has_file:
+            reason = reason_of(exception)
+            # Most who log a failure already say why; then that stands there once.
+            if not any(reason in str(value) for value in facts.values()):
+                facts["event"] = f"{event['event']}: {reason}"
+        shown = {k: printable(v) if isinstance(v, str) else v for k, v in facts.items()}
         shown.pop("category", None)
         shown["timestamp"] = str(event["timestamp"])[11:19]
-        if "exception" in event:
-            shown["exception"] = event["exception"]
+        if exception and not self._has_file:
+            shown["exception"] = exception
         return shown
 
 
