@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from voxelle.processes import wire
+from voxelle.processes.pulse import Pulse
 from voxelle.streams import Stream
 from voxelle.utils.exceptions import (
     ConfigurationError,
@@ -58,7 +59,6 @@ class Call:
         self._child = child
         self._ahead = child.settings.ahead
         self._taken = 0
-        self._is_complete = False
         self._answers: asyncio.Queue[Answer | Exception | None] = asyncio.Queue()
 
     async def send(self, payload: bytes) -> None:
@@ -66,17 +66,16 @@ class Call:
         await self._child.send({"call": self.number, "do": "more"}, payload)
 
     async def end(self) -> None:
-        """Say that the request is complete: from now on the worker may not be silent for long."""
+        """Say that the request is complete."""
         await self._child.send({"call": self.number, "do": "end"})
-        self._is_complete = True
 
     async def answers(self) -> Stream[Answer]:
         """Give the answers as they come, at most `ahead` of them waiting here.
 
         Raises what the worker says went wrong, or `ProcessError` if it dies. A worker that
-        is silent for too long is killed, so that the next request meets a fresh one.
+        hangs is killed, so that the next request meets a fresh one.
         """
-        while (answer := await self._next()) is not None:
+        while (answer := await self._answers.get()) is not None:
             if isinstance(answer, Exception):
                 raise answer
             self._taken += 1
@@ -100,17 +99,7 @@ class Call:
         """Let go of the request; work that is not done is cancelled."""
         if self._child.calls.pop(self.number, None) is not None:
             self._child.post({"call": self.number, "do": "cancel"})
-
-    async def _next(self) -> Answer | Exception | None:
-        limit = self._child.settings.answer_s if self._is_complete else None
-        try:
-            async with asyncio.timeout(limit):
-                return await self._answers.get()
-        except TimeoutError:
-            self._child.kill()
-            raise ProcessError(
-                f"the worker {self._child.module} was silent for {limit:g} s and is ended"
-            ) from None
+            self._child.expect_life()
 
 
 class Child:
@@ -125,6 +114,8 @@ class Child:
         self._process = process
         self._count = 0
         self._is_doomed = False
+        self._fault = ""
+        self._pulse = Pulse(self, settings.answer_s)
         self._last_lines: deque[str] = deque(maxlen=5)
         self._life = asyncio.create_task(self._live(), name=f"worker {module}")
 
@@ -152,7 +143,28 @@ class Child:
         self._write(message)
         if payload:
             self._write(wire.pack({"call": call.number, "do": "more"}, payload))
+        self._pulse.watch()
         return call
+
+    def expect_life(self) -> None:
+        """End the process, unless it shows within `cancel_s` that it does not hang."""
+        if self.is_alive:
+            self._pulse.expect(self.settings.cancel_s)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether it has requests to serve."""
+        return bool(self.calls)
+
+    def ask_for_life(self) -> None:
+        """Ask the thread that works for a sign of life."""
+        self.post({"call": 0, "do": "show_life"})
+
+    def give_up(self, silent_s: float) -> None:
+        """End the process, because it hangs."""
+        self._fault = f"was silent for {silent_s:.1f} s and is ended"
+        log.error("worker hangs and is ended", extra={"worker": self.module, "pid": self.pid})
+        self.kill()
 
     async def send(self, header: Mapping[str, object], payload: bytes = b"") -> None:
         """Send a message, and wait while the pipe is full; raise `ProcessError` if it is broken."""
@@ -202,6 +214,7 @@ class Child:
                 group.create_task(self._read_answers(), name=f"answers of {self.module}")
                 group.create_task(self._read_log(), name=f"log of {self.module}")
         finally:
+            self._pulse.stop()
             self._stdin.close()
             await self._see_it_end()
             error = self._death()
@@ -224,6 +237,7 @@ class Child:
     async def _read_answers(self) -> None:
         try:
             while (message := await self._read_message()) is not None:
+                self._pulse.felt()
                 self._take(*message)
         except (ProcessError, OSError):
             log.exception("worker is ended: it cannot be understood", extra={"worker": self.module})
@@ -285,5 +299,6 @@ class Child:
     def _death(self) -> ProcessError:
         code = self._process.returncode
         said = " | ".join(line for line in self._last_lines if line)
-        sentence = f"the worker {self.module} has ended (exit code {code})"
+        what = self._fault or f"has ended (exit code {code})"
+        sentence = f"the worker {self.module} {what}"
         return ProcessError(f"{sentence}; it said: {said}" if said else sentence, exit_code=code)

@@ -2,7 +2,8 @@
 
 The work is written as generators that give up their turn now and then, so one
 thread serves many requests fairly, and no library has to be safe for threads. A
-second thread reads: it hears of a cancellation at once, even in the midst of work.
+second thread reads: it hears of a cancellation at once, even in the midst of work. The first
+thread answers when the parent asks for a sign of life, so that work that hangs is found out.
 """
 
 from __future__ import annotations
@@ -116,6 +117,7 @@ class Server:
         self._requests: dict[int, Request] = {}
         self._turns: deque[tuple[Request, Work]] = deque()
         self._is_over = False
+        self._is_asked = False
         self.changed = threading.Condition()
 
     def run(self) -> None:
@@ -138,6 +140,9 @@ class Server:
         """Wait for a request that can go on, and take it out of the queue."""
         with self.changed:
             while not self._is_over:
+                if self._is_asked:
+                    self._is_asked = False
+                    self._write(wire.pack({"call": 0, "is_alive": True}))
                 for index, (request, _) in enumerate(self._turns):
                     if request.may_run:
                         entry = self._turns[index]
@@ -215,6 +220,9 @@ class Server:
             request = Request(number, header, self)
             self._requests[number] = request
             self._turns.append((request, self._handler(request)))
+            return
+        if what == "show_life":
+            self._is_asked = True
             return
         if (known := self._requests.get(number)) is None:
             return  # it has ended in the meantime

@@ -45,8 +45,13 @@ class WorkerSettings:
     start_s: float = 30.0
     """How long it may take to say that it is ready: a model is read from a cold disk."""
 
-    answer_s: float = 30.0
-    """How long it may be silent once it has everything of a request."""
+    answer_s: float = 5.0
+    """How long it may show no sign of life while it has work: its loop answers when it is asked
+    for one, and the longest step of any worker, making a decoder, takes under a second. It is
+    shorter than the patience of whoever asks, so that a worker that hangs does not outlive it."""
+
+    cancel_s: float = 2.0
+    """How long it may show none once work of it was cancelled: nobody else may wait behind it."""
 
     stop_s: float = 3.0
     """How long it may take to end after its input was closed."""
@@ -116,7 +121,8 @@ class Worker:
     async def call(self, payload: bytes = b"", **request: object) -> AsyncGenerator[Call]:
         """Ask for work; on leaving the context, work that is not done is cancelled at once.
 
-        Starts the process again if it has died. Raises what `start` raises.
+        Starts the process again if it has died. Raises what `start` raises. A worker that does
+        not live up to that, because it hangs, is killed; its other requests then fail, too.
         """
         await self.start()
         child = self._child
