@@ -118,12 +118,18 @@ class RecordingRooms:
 
     def __init__(self, most: int = 4) -> None:
         self.rooms: dict[str, RecordingRoom] = {}
+        self.closed: list[str] = []
         self.most = most
 
     def room(self, name: str) -> RecordingRoom:
         if name not in self.rooms and len(self.rooms) >= self.most:
             raise ValidationError("there are too many rooms; use one of the open ones")
         return self.rooms.setdefault(name, RecordingRoom())
+
+    async def close(self, name: str) -> None:
+        self.rooms.pop(name, None)
+        await asyncio.sleep(1)  # a real room has much to close
+        self.closed.append(name)
 
 
 class RecordingServer:

@@ -97,7 +97,7 @@ class AppServer:
             settings = self.config.conversation
             self._rooms = await opening.enter_async_context(Rooms(self._cast, settings))
             self._open_desks(prompter)
-            opening.callback(self._close_desks)
+            opening.push_async_callback(self._close_desks)
             if self._config_path is not None:
                 await opening.enter_async_context(_background(self._follow(self._config_path)))
             self._open = opening.pop_all()
@@ -175,9 +175,9 @@ class AppServer:
         self.hub.character = prompter.character.name
         self.readiness.has_rooms = True
 
-    def _close_desks(self) -> None:
+    async def _close_desks(self) -> None:
         self.readiness.has_rooms = False
-        self.hub.close()
+        await self.hub.close()
         self.hub.rooms = None
 
     async def _follow(self, path: Path) -> None:

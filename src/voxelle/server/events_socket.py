@@ -95,7 +95,7 @@ class EventsSession(Session):
             super().take(notice)
 
     def _subscribe(self, request: Subscribe) -> None:
-        desk = self.hub.desk(request.room)
+        desk = self.find(request.room)
         self._topics = request.topics
         kinds = [TOPICS[topic] for topic in request.topics]
         self._wanted = frozenset[type[Notice]]().union(*kinds)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from typing import Protocol
+
+import structlog
 
 from voxelle.audio import AudioFrame
 from voxelle.events import (
@@ -17,6 +20,11 @@ from voxelle.events import (
 from voxelle.server.encoder import NoticeEncoder
 from voxelle.server.limits import Limits
 from voxelle.utils.exceptions import ValidationError
+
+log = structlog.get_logger(__name__)
+
+MAIN = "main"
+"""The room that is always there: commands over HTTP reach it even when nobody is in it."""
 
 Key = tuple[str, str]
 """Who somebody is: platform and id."""
@@ -107,6 +115,10 @@ class Rooms(Protocol):
         """Give a room, made when it is missing; raise `ValidationError` if there are too many."""
         ...
 
+    async def close(self, name: str) -> None:
+        """Close a room and forget it; from the first step on, `room` makes a new one."""
+        ...
+
 
 class Desk:
     """What the server keeps about one room; a listener itself, to know the room's state."""
@@ -118,6 +130,9 @@ class Desk:
         self.encoder = NoticeEncoder()
         self.state = StateChanged(state="idle")
         self.sessions = 0
+        self.closing: asyncio.TimerHandle | None = None
+        """Closes the room some time after its last session; None while there is one."""
+
         self._seats: Counter[Key] = Counter()
 
     def take(self, notice: Notice) -> None:
@@ -147,7 +162,8 @@ class Desk:
 class Hub:
     """The desks of all rooms, and the number of open sessions.
 
-    `character` is her name.
+    `character` is her name. A room that the last session has left is closed after
+    `limits.empty_room_s`; whoever joins it before then finds it as it was. The main room stays.
     """
 
     def __init__(self, rooms: Rooms | None = None, limits: Limits | None = None) -> None:
@@ -157,6 +173,7 @@ class Hub:
         self.character = "Voxelle"
         self.sessions = 0
         self.desks: dict[str, Desk] = {}
+        self._closing: set[asyncio.Task[None]] = set()
 
     def desk(self, name: str) -> Desk:
         """Give the desk of a room, made when missing; `ValidationError` if there are too many."""
@@ -169,8 +186,44 @@ class Hub:
             room.attach(desk)
         return desk
 
-    def close(self) -> None:
-        """Stop listening to all rooms."""
+    def enter(self, desk: Desk) -> None:
+        """Count one more session in a room."""
+        desk.sessions += 1
+        if desk.closing is not None:
+            desk.closing.cancel()
+            desk.closing = None
+
+    def leave(self, desk: Desk) -> None:
+        """Count one session less; after the last one, the room is closed in a while."""
+        desk.sessions -= 1
+        if desk.sessions <= 0 and desk.name != MAIN and self.desks.get(desk.name) is desk:
+            loop = asyncio.get_running_loop()
+            desk.closing = loop.call_later(self.limits.empty_room_s, self._close_room, desk)
+
+    async def close(self) -> None:
+        """Stop listening to all rooms, and wait for those that are being closed."""
         for desk in self.desks.values():
+            if desk.closing is not None:
+                desk.closing.cancel()
             desk.room.detach(desk)
         self.desks.clear()
+        if self._closing:
+            await asyncio.wait(self._closing)
+
+    def _close_room(self, desk: Desk) -> None:
+        task = asyncio.create_task(self._shut(desk), name=f"voxelle.close {desk.name}")
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
+    async def _shut(self, desk: Desk) -> None:
+        if desk.sessions or self.rooms is None or self.desks.get(desk.name) is not desk:
+            return  # somebody has come in the meantime
+        del self.desks[desk.name]
+        desk.room.detach(desk)
+        try:
+            # Nothing else runs between the lines above and its first step, which forgets the room.
+            await self.rooms.close(desk.name)
+        except Exception:  # a room that cannot be closed is no reason to disturb the others
+            log.exception("room.not_closed", room=desk.name)
+        else:
+            log.info("room.closed", room=desk.name)

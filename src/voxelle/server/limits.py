@@ -15,6 +15,13 @@ class Limits:
     members: int = 200
     """People that one session may announce: a full Discord stage, roughly."""
 
+    rooms: int = 8
+    """Rooms that one session may open: it joins one, and a reader may look into a few more."""
+
+    empty_room_s: float = 300.0
+    """Seconds for which a room without any session is kept: an app that starts anew comes back
+    within them, and finds what was said before."""
+
     message_bytes: int = 256_000
     """Largest message the socket takes at all; a longer one closes it with code 1009."""
 

@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict
 
 from voxelle.events import Text
-from voxelle.server.hub import Desk, Hub, Room
+from voxelle.server.hub import MAIN, Desk, Hub, Room
 from voxelle.server.readiness import Readiness
 from voxelle.utils.response_utils import error, success
 
@@ -102,7 +102,7 @@ def _add_commands(router: APIRouter, hub: Hub) -> None:
 
 
 def _find(hub: Hub, name: str) -> Desk:
-    if name != "main" and name not in hub.desks:
+    if name != MAIN and name not in hub.desks:
         known = ", ".join(sorted(hub.desks)[:20]) or "none yet"
         raise HTTPException(404, f"no room is called {name[:100]!r}; open rooms: {known}")
     return hub.desk(name)

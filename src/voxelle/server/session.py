@@ -19,7 +19,7 @@ from voxelle.events import (
     decode_request,
     encode,
 )
-from voxelle.server.hub import Desk, Hub
+from voxelle.server.hub import MAIN, Desk, Hub
 from voxelle.server.rates import Bucket
 from voxelle.server.wire import EXTENSION, Wire
 from voxelle.utils.exceptions import ValidationError
@@ -63,6 +63,7 @@ class Session:
         self._messages = Bucket(self.limits.messages_per_s, 2 * self.limits.messages_per_s)
         self._answers = Bucket(self.limits.errors_per_s, 2 * self.limits.errors_per_s)
         self._mistakes = 0
+        self._opened = 0
         self._is_over = False
         self._first_message: asyncio.TimerHandle | None = None
 
@@ -140,12 +141,23 @@ class Session:
             # The room is left in `close`: it may be calling us, in the middle of its listeners.
             self._wire.cut(code, reason, self.limits.cut_s)
 
+    def find(self, room: str) -> Desk:
+        """Give the desk of a room; one session may open `limits.rooms` rooms, or `Mistake`."""
+        if room in self.hub.desks or room == MAIN:
+            return self.hub.desk(room)
+        if self._opened >= self.limits.rooms:
+            text = f"one session may open {self.limits.rooms} rooms; join one that is open"
+            raise Mistake("too_many_rooms", text)
+        desk = self.hub.desk(room)
+        self._opened += 1
+        return desk
+
     def join(self, desk: Desk) -> None:
         """Take part in a room: confirm it, and listen from now on; the room tells its state."""
         self._joined()
         self._leave()
         self.desk = desk
-        desk.sessions += 1
+        self.hub.enter(desk)
         self.tell(RoomJoined(room=desk.name, character=self.hub.character, rate=self.rate))
         desk.room.attach(self)
 
@@ -154,8 +166,8 @@ class Session:
     def _leave(self) -> None:
         if self.desk is not None:
             self.desk.room.detach(self)
-            self.desk.sessions -= 1
             self.let_go()
+            self.hub.leave(self.desk)
             self.desk = None
 
     def _joined(self) -> None:

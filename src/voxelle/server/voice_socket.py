@@ -99,7 +99,7 @@ class VoiceSession(Session):
     def _join(self, request: JoinRoom) -> None:
         if self.desk is not None:
             raise Mistake("already_joined", "one socket joins one room; open another one")
-        desk = self.hub.desk(request.room)
+        desk = self.find(request.room)
         self._platform = request.platform
         self.plays_audio = request.wants_audio
         self.rate = request.rate if request.wants_audio else VOICE_RATE
