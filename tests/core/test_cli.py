@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 import soundfile
 from typer.testing import CliRunner, Result
 
+from emulators.fake_openai.server import FakeOpenAI
 from requirements import need
 from voxelle.cli import app
 from voxelle.cli.making import slug_of
@@ -141,6 +143,44 @@ def test_check_ends_with_1_if_a_provider_does_not_open(home: Path) -> None:
     assert "NO_KEY_HERE" in voice_["sentence"]
 
 
+def openai_mind(home: Path, base_url: str, model: str = "fake-chat") -> None:
+    mind = f"{{role: t2t, id: openai, base_url: '{base_url}', model: {model}}}"
+    lines = [line for line in TONES.splitlines() if "t2t" not in line]
+    text = "\n".join([*lines, f"  - {mind}", "  - {role: t2t, id: offline}"]) + "\n"
+    (home / "configs" / "server.yaml").write_text(text, encoding="utf-8")
+
+
+def mind_of(result: Result) -> dict[str, str]:
+    (found,) = [f for f in data(result)["findings"] if f["part"] == "t2t openai"]
+    return cast(dict[str, str], found)
+
+
+def test_check_says_that_a_server_does_not_answer(home: Path) -> None:
+    openai_mind(home, "http://127.0.0.1:9/v1")
+    result = call("check", "-c", "server", "--json")
+    found = mind_of(result)
+    assert found["state"] == "note"
+    assert "http://127.0.0.1:9/v1" in found["sentence"]
+    assert result.exit_code == 0
+
+
+async def test_check_asks_a_server_for_the_model(home: Path) -> None:
+    async with FakeOpenAI() as fake:
+
+        async def check(model: str) -> dict[str, str]:
+            openai_mind(home, fake.base_url, model)
+            return mind_of(await asyncio.to_thread(call, "check", "-c", "server", "--json"))
+
+        wanted = fake.settings.models[0]
+        assert (await check(wanted))["state"] == "ok"
+        found = await check("no-such-model")
+        assert found["state"] == "note"
+        assert (
+            f"has no model 'no-such-model'; it has fake-stt, {wanted}, fake-tts"
+            in found["sentence"]
+        )
+
+
 def test_an_unknown_config_ends_with_3_and_names_the_others(home: Path) -> None:
     for name in ("nobody", "../../etc/passwd", "/etc/passwd"):
         result = call("say", "hi", "-c", name)
@@ -154,6 +194,9 @@ def test_providers_are_listed_with_their_options(home: Path) -> None:
     assert espeak["options"]["rate"]["default"] == 175
     assert espeak["options"]["rate"]["description"]
     assert "tts espeak" in call("providers").stdout
+    said = " ".join(call("providers", "t2t").stdout.split())
+    assert "headers empty" in said
+    assert "reply needed" in said  # by the scripted mind
     assert call("providers", "singer").exit_code == 2
 
 

@@ -13,11 +13,13 @@ from typing import Any, Literal, get_args
 import typer
 from rich.table import Table
 
+from voxelle.cli.probing import why_unready
 from voxelle.cli.session import CONFIGURATION, FAILED, Session, session
 from voxelle.config import Config, Role
+from voxelle.config.model import CHAINS
 from voxelle.config.providers import registry_of
 from voxelle.operations.breaker import Breaker
-from voxelle.operations.registry import Choice
+from voxelle.operations.registry import Choice, command_for
 from voxelle.operations.seat import Seat
 from voxelle.utils.exceptions import ConfigurationError
 
@@ -87,15 +89,22 @@ def _logs(here: Session) -> Finding:
 
 def _packages(config: Config) -> Finding:
     sentences: list[str] = []
-    for entry in config.operations:
-        registry = registry_of(entry.role)
-        if lacking := registry.lacking(entry.id):
-            extra = registry.extras[entry.id]
-            command = f"pip install 'voxelle[{extra}]'"
-            sentences.append(f"{entry.role} {entry.id} needs {', '.join(lacking)}: {command}")
+    state: Literal["note", "failed"] = "note"
+    for role in get_args(Role):
+        registry = registry_of(role)
+        for index, choice in enumerate(config.choices(role)):
+            if lacking := registry.lacking(choice.id):
+                command = command_for(registry.extras[choice.id])
+                sentences.append(f"{role} {choice.id} needs {', '.join(lacking)}: {command}")
+                state = "failed" if _is_needed(role, index) else state
     if sentences:
-        return Finding("packages", "failed", "; ".join(sentences))
+        return Finding("packages", state, "; ".join(sentences))
     return Finding("packages", "ok", "everything that this config needs is installed")
+
+
+def _is_needed(role: Role, index: int) -> bool:
+    """Tell whether she would have to do without something that the config wants first."""
+    return index == 0 or role in CHAINS
 
 
 def _port(config: Config) -> Finding:
@@ -116,8 +125,7 @@ async def _providers(config: Config) -> list[Finding]:
     findings: list[Finding] = []
     for role in get_args(Role):
         for index, choice in enumerate(config.choices(role)):
-            # Without a fallback she would have to do without the first of these.
-            is_needed = index == 0 or role.startswith("filter_")
+            is_needed = _is_needed(role, index)
             findings.append(await _provider(role, choice, is_needed=is_needed))
     return findings
 
@@ -130,11 +138,16 @@ async def _provider(role: Role, choice: Choice, *, is_needed: bool) -> Finding:
         seat: Seat[Any] = Seat(choice.id, provider, Breaker(1, 0))
         async with asyncio.timeout(OPEN_S):
             await seat.open()
-        await seat.close()
+        try:
+            trouble = await why_unready(provider)
+        finally:
+            await seat.close()
     except TimeoutError:
         return _unopened(part, f"did not open within {OPEN_S:.0f} s", is_needed=is_needed)
     except Exception as error:  # noqa: BLE001 - whatever a provider raises is the finding
         return _unopened(part, str(error) or type(error).__name__, is_needed=is_needed)
+    if trouble:
+        return Finding(part, "note", trouble)
     paid = "; costs money per request" if seat.is_paid else ""
     return Finding(part, "ok", f"opens in {perf_counter() - start:.2f} s{paid}")
 

@@ -12,6 +12,7 @@ from voxelle.cli.session import session
 from voxelle.config.model import Role
 from voxelle.config.providers import registry_of
 from voxelle.config.schema import config_schema, entry_schema
+from voxelle.operations.registry import command_for
 from voxelle.utils.exceptions import ConfigurationError
 from voxelle.utils.validators import choice
 
@@ -29,7 +30,8 @@ def providers(role: str | None, *, is_json: bool) -> None:
         for each in found:
             table = Table.grid(padding=(0, 2))
             for option, facts in each["options"].items():
-                table.add_row("", option, _short(facts), facts.get("description", ""))
+                default = _short(facts, is_needed=option in each["needed"])
+                table.add_row("", option, default, facts.get("description", ""))
             here.console.print(f"[bold]{each['role']} {each['id']}[/]: {each['state']}")
             if each["options"]:
                 here.console.print(table)
@@ -45,14 +47,14 @@ def _describe(role: Role, name: str) -> dict[str, Any]:
     registry = registry_of(role)
     state, is_installed = "ready", True
     if lacking := registry.lacking(name):
-        extra = registry.extras[name]
-        state = f"needs {', '.join(lacking)}: pip install 'voxelle[{extra}]'"
+        state = f"needs {', '.join(lacking)}: {command_for(registry.extras[name])}"
         is_installed = False
     try:
         registry.find(name)
     except ConfigurationError as error:
         state, is_installed = str(error), False
-    properties = cast(dict[str, Any], entry_schema(role, name)["properties"])
+    entry = entry_schema(role, name)
+    properties = cast(dict[str, Any], entry["properties"])
     options = {key: facts for key, facts in properties.items() if key not in {"role", "id"}}
     return {
         "role": role,
@@ -61,9 +63,12 @@ def _describe(role: Role, name: str) -> dict[str, Any]:
         "state": state,
         "extra": registry.extras.get(name),
         "options": options,
+        "needed": [key for key in entry["required"] if key in options],
     }
 
 
-def _short(facts: dict[str, Any]) -> str:
-    text = json.dumps(facts["default"], ensure_ascii=False) if "default" in facts else "needed"
+def _short(facts: dict[str, Any], *, is_needed: bool) -> str:
+    if "default" not in facts:  # made anew for each provider, such as an empty table
+        return "needed" if is_needed else "empty"
+    text = json.dumps(facts["default"], ensure_ascii=False)
     return text if len(text) <= 40 else text[:37] + "..."
