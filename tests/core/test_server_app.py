@@ -107,7 +107,7 @@ async def test_a_text_over_the_socket_is_answered_aloud(tmp_path: Path) -> None:
                 state = await until(client, StateChanged)
                 while not state.detail:
                     state = await until(client, StateChanged)
-                assert "offline demo mind; connect a language model in Settings" in state.detail
+                assert "offline demo mind; connect a language model: see .env.ex" in state.detail
                 ended = await until(client, TurnEnded)
                 assert ended.reason == "finished"
                 assert ended.heard
@@ -206,6 +206,25 @@ async def test_a_changed_config_is_taken_over_between_turns(tmp_path: Path) -> N
         path.write_text("character: [", encoding="utf-8")
         await eventually(lambda: "the old config stays" in core.readiness.notes.get("config", ""))
         assert core.hub.character == "Orin"
+        path.write_text(text + "  - {role: filter_audio, id: gain}\n", encoding="utf-8")
+        await eventually(lambda: "config" not in core.readiness.notes)
+
+
+async def test_what_waits_for_a_restart_is_told_until_it_is_taken_back(tmp_path: Path) -> None:
+    config, home = load_home(tmp_path)
+    text = QUIET.replace("MIND", "offline")
+    async with AppServer(config, home) as core:
+        for addition, told in (
+            ("logging: {files: 9}\n", "logging.files"),
+            ("logging: {files: 9}\nconversation: {lead_s: 0.1}\n", "logging.files"),
+            ("conversation: {lead_s: 0.1}\n", ""),
+        ):
+            _, path = make_home(tmp_path, text + addition)
+            new = load(path, home, {})
+            keys = changed_keys(core.config, new)
+            await core.apply(Changed(core.config, new, keys, ()))
+            assert core.readiness.notes.get("settings", "").endswith(told)
+            assert ("settings" in core.readiness.notes) == bool(told)
 
 
 async def test_settings_of_the_conversation_and_the_log_are_taken_over_at_once(
@@ -227,7 +246,7 @@ async def test_settings_of_the_conversation_and_the_log_are_taken_over_at_once(
             await core.apply(Changed(config, new, keys, ("logging.files",)))
             await eventually(lambda: any(isinstance(n, TurnStarted) for n in listener.notices))
             assert root.level == logging.ERROR
-            assert core.readiness.notes["config"].endswith("next start on: logging.files")
+            assert core.readiness.notes["settings"].endswith("next start on: logging.files")
     finally:
         root.setLevel(before)
 

@@ -61,7 +61,9 @@ class Readiness:
         if status.state == "down":
             self.missing[what] = sentence(status.error) or "nothing is in use"
         elif what == "t2t" and status.name == "offline":
-            self.notes[what] = "offline demo mind; connect a language model in Settings"
+            self.notes[what] = (
+                "offline demo mind; connect a language model: see .env.example and --config openai"
+            )
             if status.error:
                 self.notes[what] += f" (the other one failed: {sentence(status.error)})"
         elif status.state == "degraded":
