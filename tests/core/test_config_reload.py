@@ -114,6 +114,16 @@ async def test_a_save_that_changes_nothing_is_not_told(home: Home) -> None:
     assert await watching.reload() is None
 
 
+async def test_a_refused_file_that_is_as_it_was_again_is_told_once(home: Home) -> None:
+    watching = watcher(home)
+    write(home, "character: [")
+    assert isinstance(await watching.reload(), Rejected)
+    write(home, TEXT)
+    outcome = await watching.reload()
+    assert outcome == Changed(watching.config, watching.config, (), ())
+    assert await watching.reload() is None
+
+
 async def test_what_was_added_or_taken_away_is_a_change_too(home: Home) -> None:
     path = home.configs / "test.yaml"
     old = load(path, home)

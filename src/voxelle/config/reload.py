@@ -27,7 +27,7 @@ SETTLE_MS = 200
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """A new config is in use."""
+    """A new config is in use; without any keys, a refused file is as it was before again."""
 
     old: Config
     new: Config
@@ -62,6 +62,7 @@ class ConfigWatcher:
 
         self._path = path
         self._home = home
+        self._is_refused = False
         self._reloading = asyncio.Lock()
 
     async def changes(self, stop: asyncio.Event | None = None) -> Stream[Outcome]:
@@ -92,9 +93,11 @@ class ConfigWatcher:
     async def reload(self) -> Outcome | None:
         """Read the file now; None if nothing in it is different.
 
-        Whatever is wrong with it, nothing is raised.
+        A file that was refused and is as it was again is a change without keys, once. Whatever is
+        wrong with the file, nothing is raised.
         """
         async with self._reloading:
+            was_refused, self._is_refused = self._is_refused, True
             try:
                 new = await asyncio.to_thread(load, self._path, self._home)
             except ConfigurationError as error:
@@ -103,8 +106,10 @@ class ConfigWatcher:
                 log.exception("the config could not be read")
                 sentence = f"{self._path}: cannot be read: {type(error).__name__}; the log has more"
                 return Rejected(ConfigurationError(sentence))
+            self._is_refused = False
             old = self.config
-            if not (keys := changed_keys(old, new)):
+            keys = changed_keys(old, new)
+            if not keys and not was_refused:
                 return None
             self.config = new
             return Changed(old, new, keys, tuple(key for key in keys if needs_restart(key)))

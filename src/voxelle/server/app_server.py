@@ -17,6 +17,7 @@ import structlog
 from fastapi import FastAPI
 
 from voxelle.config import Changed, Config, ConfigWatcher, Outcome, Role
+from voxelle.config.reload import changed_keys, needs_restart
 from voxelle.conversation.cast import Cast
 from voxelle.conversation.rooms import Rooms
 from voxelle.home import Home
@@ -62,6 +63,7 @@ class AppServer:
         self.operations = Operations(config)
         self.hub = Hub(limits=limits)
         self._config_path = config_path
+        self._began_with = config
         self._vad = SharedVad(self.operations.vad)
         self._rooms: Rooms | None = None
         self._cast: Cast | None = None
@@ -117,6 +119,9 @@ class AppServer:
         self.config = change.new
         notes = self.readiness.notes
         notes.pop("config", None)
+        if not change.keys:
+            return  # a refused file is as it was: what was told of the config in use still holds
+        notes.pop("settings", None)
         problems: list[str] = []
         for role in get_args(Role):
             if {f"operations.{role}", f"patience.{role}"} & set(change.keys):
@@ -127,10 +132,11 @@ class AppServer:
             self.rooms.resettle(change.new.conversation)
         if "logging.level" in change.keys:
             set_level(change.new.logging.level)
-        if later := ", ".join(change.needs_restart):
+        waiting = filter(needs_restart, changed_keys(self._began_with, change.new))
+        if later := ", ".join(waiting):
             problems.append(f"these settings work from the next start on: {later}")
         if problems:
-            notes["config"] = "; ".join(problems)
+            notes["settings"] = "; ".join(problems)
         log.info("config.applied", keys=change.keys, problems=problems)
 
     # --- inside ----------------------------------------------------------------------------
