@@ -157,15 +157,28 @@ class OperationManager(Generic[P]):
         raise failure
 
     async def guard(self, stream: Stream[T], name: str | None = None) -> Stream[T]:
-        """Pass a provider's stream on; whatever it raises becomes this operation's error."""
+        """Pass a provider's stream on; whatever it raises becomes this operation's error.
+
+        Only a `ValidationError` stays what it is: the request is wrong, and not the provider.
+        """
         name = self.name if name is None else name
         try:
             async with aclosing(stream):
-                async for item in stream:
+                while not isinstance(item := await self._guarded(stream, name), _End):
                     yield item
         except (OperationError, ValidationError):
             raise
         except Exception as error:
+            raise self._translate(error, name) from error
+
+    async def _guarded(self, stream: Stream[T], name: str) -> T | _End:
+        try:
+            return await anext(stream, _END)
+        except (asyncio.CancelledError, GeneratorExit) as error:
+            # A library that was cancelled inside has failed; whoever reads goes on.
+            task = asyncio.current_task()
+            if isinstance(error, asyncio.CancelledError) and (task is None or task.cancelling()):
+                raise
             raise self._translate(error, name) from error
 
     @property
@@ -309,7 +322,7 @@ class OperationManager(Generic[P]):
             return self.patience.rest_s
         return min(STUMBLE_S, self.patience.rest_s) if has_begun else 0.0
 
-    def _translate(self, error: Exception, name: str) -> OperationError:
+    def _translate(self, error: BaseException, name: str) -> OperationError:
         is_retryable = isinstance(error, OSError)
         sentence = f"{name}: {str(error) or type(error).__name__}"
         return self.error(sentence, provider=name, is_retryable=is_retryable)

@@ -6,6 +6,7 @@ from contextlib import aclosing
 
 from voxelle.audio import AudioFrame
 from voxelle.operations.base import STT, Transcript
+from voxelle.operations.items import approved, fault_in_transcript
 from voxelle.operations.manager import OperationManager
 from voxelle.operations.registry import Registry
 from voxelle.operations.replay import replayable
@@ -40,7 +41,10 @@ class STTManager(OperationManager[STT]):
         async with (
             replayable(checked(utterance)) as replay,
             aclosing(
-                self.attempt(lambda ear: ear.transcribe(replay.again()), replay)
+                self.attempt(
+                    lambda ear: approved(ear.transcribe(replay.again()), fault_in_transcript),
+                    replay,
+                )
             ) as transcripts,
         ):
             told = ""

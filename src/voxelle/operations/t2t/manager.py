@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from voxelle.messages import Message, Tool
 from voxelle.operations.base import T2T
+from voxelle.operations.items import approved, fault_in_text
 from voxelle.operations.manager import OperationManager
 from voxelle.operations.registry import Registry
 from voxelle.streams import Stream
@@ -31,4 +32,6 @@ class T2TManager(OperationManager[T2T]):
 
         Raises `T2TError` while it is read; to close the stream ends the provider's request.
         """
-        return self.attempt(lambda provider: provider.reply(messages, tools))
+        return self.attempt(
+            lambda provider: approved(provider.reply(messages, tools), fault_in_text)
+        )

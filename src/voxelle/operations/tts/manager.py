@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from voxelle.audio import AudioFrame
 from voxelle.operations.base import TTS
+from voxelle.operations.items import approved, fault_in_sound
 from voxelle.operations.manager import OperationManager
 from voxelle.operations.registry import Registry
 from voxelle.operations.tts.lines import plain
@@ -32,4 +33,4 @@ class TTSManager(OperationManager[TTS]):
         when another voice is asked instead.
         """
         text = plain(line)
-        return self.attempt(lambda voice: voice.speak(text))
+        return self.attempt(lambda voice: approved(voice.speak(text), fault_in_sound))
