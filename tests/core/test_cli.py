@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, cast
 
@@ -185,7 +186,32 @@ def test_an_unknown_config_ends_with_3_and_names_the_others(home: Path) -> None:
     for name in ("nobody", "../../etc/passwd", "/etc/passwd"):
         result = call("say", "hi", "-c", name)
         assert result.exit_code == 3
-        assert "known: default, local, openai, " in result.stderr
+        assert "known: default, local, openai, tones" in result.stderr  # and not safety
+
+
+def test_a_config_is_found_in_whatever_case_its_name_is_given(home: Path) -> None:
+    call("new", "Mika")
+    assert call("check", "-c", "Mika", "--no-open").exit_code == 0
+
+
+def test_the_version_is_told() -> None:
+    assert call("--version").stdout == f"voxelle {version('voxelle')}\n"
+
+
+def test_say_tells_that_a_fallback_stood_in(home: Path, tmp_path: Path) -> None:
+    dead = "{role: tts, id: openai, base_url: 'http://127.0.0.1:9/v1', model: a, voice: b}"
+    text = TONES.replace("  - {role: tts, id: tone}", f"  - {dead}\n  - {{role: tts, id: tone}}")
+    (home / "configs" / "dead.yaml").write_text(text, encoding="utf-8")
+    arguments = ("say", "one two", "-c", "dead", "-o", str(tmp_path / "a.wav"))
+    result = call(*arguments, "--json")
+    assert result.exit_code == 0, result.output
+    answer = data(result)
+    assert answer["voice"] == "tone"
+    assert answer["seconds"] == round(answer["seconds"], 3)
+    (sentence,) = answer["stood_in"]
+    assert sentence.startswith("tts openai did not work because the voice at http://127.0.0.1:9/v1")
+    assert sentence.endswith("; tone stood in")
+    assert sentence in call(*arguments).stderr
 
 
 def test_providers_are_listed_with_their_options(home: Path) -> None:
@@ -245,6 +271,10 @@ def test_hear_finds_the_utterances_of_a_recording(home: Path, tmp_path: Path) ->
     assert 1.2 < heard["seconds"] < 3.2
 
 
+def make_folder(path: Path) -> None:
+    path.mkdir()
+
+
 def write_nan(path: Path) -> None:
     soundfile.write(path, np.full(16_000, np.nan, np.float32), 16_000, subtype="FLOAT")
 
@@ -260,6 +290,7 @@ BROKEN: list[tuple[str, Callable[[Path], object], str]] = [
     ("d.flac", lambda path: path.write_bytes(b"\xff" * 999), "cannot be read as sound"),
     ("e.wav", write_nan, "holds samples that are no numbers"),
     ("f.wav", lambda path: None, "there is no file"),
+    ("h.wav", make_folder, "is a folder: give one recording in it at a time"),
     ("g.raw", lambda path: path.write_bytes(b"\0"), "is empty: it has a header and no sound"),
 ]
 

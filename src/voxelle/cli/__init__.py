@@ -30,6 +30,26 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Answer in JSON, for pr
 OutOption = Annotated[Path, typer.Option("--out", "-o", help="The wav or flac file to write.")]
 
 
+def _tell_version(is_wanted: bool) -> None:
+    if is_wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"voxelle {version('voxelle')}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_tell_version, is_eager=True, help="Tell the version and end."
+        ),
+    ] = False,
+) -> None:
+    """Take what belongs to no command."""
+
+
 @app.command()
 def run(
     config: ConfigOption = "default",

@@ -14,6 +14,7 @@ from rich.progress import Progress
 from voxelle.audio import AudioFrame, Samples
 from voxelle.cli.recordings import Recording
 from voxelle.cli.session import session
+from voxelle.cli.standing_in import stood_in, who_answered
 from voxelle.config import Config
 from voxelle.conversation.segmenter import WINDOW_SECONDS, Change, Segmenter
 from voxelle.operations.stt.manager import STTManager
@@ -56,11 +57,23 @@ def hear(file: Path, name: str, *, is_json: bool) -> None:
             def advance(seconds: float) -> None:
                 progress.update(task, completed=seconds)
 
-            ear = here.run(_hear(recording, config, tell, advance))
+            ear, failures = here.run(_hear(recording, config, tell, advance))
+        here.warn(failures)
         if here.is_json:
-            said = [{"start": h.start, "seconds": h.seconds, "text": h.text} for h in told]
+            said = [
+                {"start": round(h.start, 3), "seconds": round(h.seconds, 3), "text": h.text}
+                for h in told
+            ]
             text = " ".join(heard.text for heard in told if heard.text)
-            here.answer({"success": True, "ear": ear, "text": text, "utterances": said})
+            here.answer(
+                {
+                    "success": True,
+                    "ear": ear,
+                    "text": text,
+                    "utterances": said,
+                    "stood_in": list(failures),
+                }
+            )
         elif not told:
             console.print("Nobody speaks in this recording.")
 
@@ -70,7 +83,7 @@ async def _hear(
     config: Config,
     tell: Callable[[Heard], None],
     advance: Callable[[float], None],
-) -> str:
+) -> tuple[str, tuple[str, ...]]:
     ear = STTManager(config.patience.get("stt"))
     detector = VADManager(config.patience.get("vad"))
     async with AsyncExitStack() as stack:
@@ -86,7 +99,7 @@ async def _hear(
                     async for transcript in transcripts:
                         words = transcript.text
                 tell(Heard(start, sum(frame.seconds for frame in frames), words))
-        return ear.name
+        return who_answered(config, ear), stood_in(config, detector, ear)
 
 
 class Cutter:

@@ -44,6 +44,8 @@ class Recording:
 
     def __enter__(self) -> Self:
         path = self._path
+        if path.is_dir():
+            raise ValidationError(f"{path} is a folder: give one recording in it at a time")
         if not path.is_file():
             raise ValidationError(f"there is no file {path}")
         if path.stat().st_size == 0:

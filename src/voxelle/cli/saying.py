@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sys
 from contextlib import AsyncExitStack, aclosing
+from dataclasses import dataclass
 from pathlib import Path
 
 from voxelle.audio import AudioFrame, reframe
 from voxelle.cli.recordings import check_target, write_sound
 from voxelle.cli.session import Session, session
+from voxelle.cli.standing_in import stood_in, who_answered
 from voxelle.config import Config
 from voxelle.operations.filter_audio.manager import AudioFilterManager
 from voxelle.operations.filter_text.manager import TextFilterManager
@@ -31,23 +33,44 @@ def say(text: str, out: Path, name: str, *, is_json: bool) -> None:
         check_target(out)
         config = here.load(name)
         with here.console.status("She speaks ..."):
-            seconds, voice = here.run(_say(text, out, config))
-        if not seconds:
+            said = here.run(_say(text, out, config))
+        if not said.seconds:
             out.unlink(missing_ok=True)
             raise ValidationError("nothing of this text can be spoken, so no file was written")
-        _answer(here, out, seconds, voice)
+        _answer(here, out, said)
 
 
-def _answer(here: Session, out: Path, seconds: float, voice: str) -> None:
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What became of a text."""
+
+    seconds: float
+    voice: str
+    """Who spoke it."""
+
+    failures: tuple[str, ...]
+    """A sentence for each operation whose first provider did not work."""
+
+
+def _answer(here: Session, out: Path, said: Said) -> None:
+    here.warn(said.failures)
     if here.is_json:
-        here.answer({"success": True, "file": str(out), "seconds": seconds, "voice": voice})
+        here.answer(
+            {
+                "success": True,
+                "file": str(out),
+                "seconds": round(said.seconds, 3),
+                "voice": said.voice,
+                "stood_in": list(said.failures),
+            }
+        )
     else:
         here.console.print(
-            f"{out}: {seconds:.2f} s, spoken by {voice}", markup=False, soft_wrap=True
+            f"{out}: {said.seconds:.2f} s, spoken by {said.voice}", markup=False, soft_wrap=True
         )
 
 
-async def _say(text: str, out: Path, config: Config) -> tuple[float, str]:
+async def _say(text: str, out: Path, config: Config) -> Said:
     patience = config.patience.get
     voice = TTSManager(patience("tts"))
     effects = AudioFilterManager(patience("filter_audio"))
@@ -57,7 +80,8 @@ async def _say(text: str, out: Path, config: Config) -> tuple[float, str]:
             stack.push_async_callback(manager.close)
             await manager.use(config.choices(role))  # type: ignore[arg-type] # the roles above
         seconds = await write_sound(out, reframe(_speak(text, voice, effects, filters)))
-        return seconds, voice.name
+        failures = stood_in(config, filters, effects, voice)
+        return Said(seconds, who_answered(config, voice), failures)
 
 
 async def _speak(

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
 import sys
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -47,17 +48,24 @@ class Session:
         path = Path(name).expanduser()
         if path.suffix in {".yaml", ".yml"} and path.is_file():
             return path.resolve()
-        for suffix in ("", ".yaml", ".yml"):
-            try:
-                path = self.home.resolve("configs", name + suffix)
-            except ValueError:
-                continue
-            if path.is_file():
-                return path
-        known = ", ".join(sorted(path.stem for path in self.home.configs.glob("*.yaml"))) or "none"
+        # Names of files are made small by `voxelle new`.
+        for wanted in (name, name.lower()):
+            for suffix in ("", ".yaml", ".yml"):
+                try:
+                    path = self.home.resolve("configs", wanted + suffix)
+                except ValueError:
+                    continue
+                if path.is_file():
+                    return path
+        known = ", ".join(self._known_configs()) or "none"
         raise ConfigurationError(
             f"there is no config {name[:100]!r} in {self.home.configs}; known: {known}"
         )
+
+    def _known_configs(self) -> list[str]:
+        # Word lists lie there, too; a config is what names its operations.
+        files = self.home.configs.glob("*.yaml")
+        return sorted(path.stem for path in files if _names_operations(path))
 
     def load(self, name: str) -> Config:
         """Read the config of `--config`, and put the variables of `.env` where providers look."""
@@ -81,6 +89,12 @@ class Session:
         """Write the answer for programs."""
         sys.stdout.write(json.dumps(data, ensure_ascii=False, indent=2) + "\n")
         sys.stdout.flush()
+
+    def warn(self, sentences: Iterable[str]) -> None:
+        """Tell people on the error output what did not work although the command went well."""
+        console = Console(stderr=True, highlight=False)
+        for sentence in sentences:
+            console.print(sentence, style="yellow", markup=False, soft_wrap=True)
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run what is asynchronous, on an event loop of its own."""
@@ -112,6 +126,14 @@ def session(*, is_json: bool = False) -> Iterator[Session]:
         _end(here, f"{sentence}; the log in {here.home.logs} tells more", FAILED)
     finally:
         here.logging.stop()
+
+
+def _names_operations(path: Path) -> bool:
+    try:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            return re.search(r"^[\"']?operations\b", file.read(200_000), re.MULTILINE) is not None
+    except OSError:
+        return False
 
 
 def _furnish(home: Home) -> None:

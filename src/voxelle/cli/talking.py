@@ -12,6 +12,7 @@ from rich.table import Table
 from voxelle.audio import EAR_RATE, FRAME_SECONDS, VOICE_RATE, AudioFrame
 from voxelle.cli.recordings import Recording, check_target, write_sound
 from voxelle.cli.session import Session, session
+from voxelle.cli.standing_in import stood_in
 from voxelle.cli.witness import Answer, Witness
 from voxelle.config import Config
 from voxelle.conversation.room import Room
@@ -41,12 +42,15 @@ def talk(file: Path, out: Path, name: str, *, is_json: bool) -> None:
             )
         config = here.load(name)
         with here.console.status(f"Talking, {recording.seconds:.0f} s in real time ..."):
-            answers = here.run(_talk(recording, config, here.home))
+            answers, failures = here.run(_talk(recording, config, here.home))
             here.run(write_sound(out, _sound(answers)))
-        _tell(here, out, answers)
+        here.warn(failures)
+        _tell(here, out, answers, failures)
 
 
-async def _talk(recording: Recording, config: Config, home: Home) -> list[Answer]:
+async def _talk(
+    recording: Recording, config: Config, home: Home
+) -> tuple[list[Answer], tuple[str, ...]]:
     async with AppServer(config, home) as server:
         if missing := server.readiness.missing:
             raise VoxelleException("; ".join(f"{role}: {why}" for role, why in missing.items()))
@@ -61,7 +65,8 @@ async def _talk(recording: Recording, config: Config, home: Home) -> list[Answer
             playing.cancel()
             await asyncio.wait([playing])
             room.detach(witness)
-        return witness.answers
+        managers = [manager for _, manager in server.operations]
+        return witness.answers, stood_in(config, *managers)
 
 
 async def _listen(recording: Recording, room: Room, witness: Witness) -> None:
@@ -108,10 +113,12 @@ async def _sound(answers: list[Answer]) -> Stream[AudioFrame]:
             yield frame
 
 
-def _tell(here: Session, out: Path, answers: list[Answer]) -> None:
+def _tell(here: Session, out: Path, answers: list[Answer], failures: tuple[str, ...]) -> None:
     if here.is_json:
         told = [answer.facts() for answer in answers]
-        here.answer({"success": True, "file": str(out), "answers": told})
+        here.answer(
+            {"success": True, "file": str(out), "answers": told, "stood_in": list(failures)}
+        )
         return
     for answer in answers:
         for line in lines(answer):
