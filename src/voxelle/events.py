@@ -101,7 +101,10 @@ class AudioReceived(_Event):
     """Their id on this app's platform."""
 
     start: Seconds | None = None
-    """Seconds on the app's own clock; a jump of over 0.1 s is silence that was not sent."""
+    """Seconds on the app's own clock; a jump of over 0.1 s is silence that was not sent.
+
+    One that goes back is ignored.
+    """
 
 
 class UtteranceEnded(_Event):

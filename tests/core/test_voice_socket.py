@@ -129,10 +129,63 @@ async def test_sound_arrives_as_float_frames_on_the_apps_clock(server: Recording
         await socket.send(encode(AudioReceived(member="ann", start=9.0, payload=FRAME)))
         await socket.send(encode(UtteranceEnded(member="ann")))
         await server.main.until("end_utterance", ANN.key)
-    frames = [frame for _, frame in server.main.frames]
+    frames = [frame for _, frame in server.main.frames if frame.samples.any()]
     assert [frame.start for frame in frames] == pytest.approx([0.0, 0.02, 9.0])
     assert all(frame.rate == 16_000 and frame.samples.dtype == np.float32 for frame in frames)
     assert np.allclose(frames[0].samples, 0.25)
+
+
+@pytest.mark.parametrize(
+    ("starts", "heard"),
+    [
+        ((7.0, 7.02), [(7.0, 0.02), (7.02, 0.02)]),  # the app's clock may begin anywhere
+        ((0.0, 0.1), [(0.0, 0.02), (0.1, 0.02)]),  # a jitter is no silence
+        ((0.0, 0.82), [(0.0, 0.02), (0.02, 0.8), (0.82, 0.02)]),
+        ((0.0, 60.0), [(0.0, 0.02), (58.5, 1.5), (60.0, 0.02)]),  # enough to end anything
+        ((5.0, 1.0, 5.04), [(5.0, 0.02), (5.02, 0.02), (5.04, 0.02)]),  # time does not go back
+    ],
+)
+async def test_a_jump_of_the_apps_clock_is_silence(
+    server: RecordingServer, starts: tuple[float, ...], heard: list[tuple[float, float]]
+) -> None:
+    async with voice(server) as socket:
+        await join(socket)
+        await socket.send(encode(MemberJoined(member=ANN)))
+        for start in starts:
+            await socket.send(encode(AudioReceived(member="ann", start=start, payload=FRAME)))
+        await socket.send(encode(UtteranceEnded(member="ann")))
+        await server.main.until("end_utterance", ANN.key)
+    frames = [frame for _, frame in server.main.frames]
+    # What passed on the real clock between two messages is not told a second time.
+    assert [frame.start for frame in frames] == pytest.approx([h[0] for h in heard], abs=0.05)
+    assert [frame.seconds for frame in frames] == pytest.approx([h[1] for h in heard], abs=0.05)
+    assert sum(frame.samples.any() for frame in frames) == len(starts)
+
+
+async def test_silence_that_passed_on_the_real_clock_is_not_told_twice(
+    server: RecordingServer,
+) -> None:
+    async with voice(server) as socket:
+        await join(socket)
+        await socket.send(encode(MemberJoined(member=ANN)))
+        await socket.send(encode(AudioReceived(member="ann", start=0.0, payload=FRAME)))
+        await server.main.until("hear", ANN.key)
+        await asyncio.sleep(0.3)
+        await socket.send(encode(AudioReceived(member="ann", start=0.32, payload=FRAME)))
+        await socket.send(encode(UtteranceEnded(member="ann")))
+        await server.main.until("end_utterance", ANN.key)
+    assert len(server.main.frames) == 2
+
+
+async def test_silence_counts_as_sound_that_was_sent(server: RecordingServer) -> None:
+    async with voice(server) as socket:
+        await join(socket)
+        await socket.send(encode(MemberJoined(member=ANN)))
+        for number in range(20):
+            request = AudioReceived(member="ann", start=10.0 * number, payload=FRAME)
+            await socket.send(encode(request))
+        assert (await told_error(socket)).code == "too_fast"
+    assert sum(frame.seconds for _, frame in server.main.frames) < 12
 
 
 async def test_a_binary_message_of_json_alone_is_read_too(server: RecordingServer) -> None:

@@ -34,6 +34,12 @@ from voxelle.server.rates import Bucket
 from voxelle.server.session import Mistake, Session
 from voxelle.server.wire import Wire
 
+JUMP_S = 0.1
+"""Seconds by which an app's clock may jump as jitter; more is silence that was not sent."""
+
+SILENCE_S = 1.5
+"""Seconds of silence that are heard at most: what ends any utterance (1.2 s, `cap_s`) and more."""
+
 _SCALE = np.float32(1 / 32768)
 
 
@@ -45,8 +51,22 @@ class _Seat:
     sound: Bucket
     """Seconds of sound that may still come."""
 
-    end: float = 0.0
+    end: float | None = None
     """Seconds on the app's clock at which their sound ended, as far as it came."""
+
+    heard_at: float = 0.0
+    """The loop's time, in seconds, at which it came."""
+
+    def silence(self, start: float, now: float) -> float:
+        """How much silence the app has left out before sound that begins at `start`, in seconds.
+
+        What has passed on our own clock is not part of it: the room has heard that already.
+        """
+        gap = 0.0 if self.end is None else start - self.end
+        if gap <= JUMP_S:
+            return 0.0
+        silence = min(gap - (now - self.heard_at), SILENCE_S)
+        return silence if silence > JUMP_S else 0.0
 
 
 class VoiceSession(Session):
@@ -114,11 +134,17 @@ class VoiceSession(Session):
             text = f"{len(payload)} bytes of sound; send at most {MAX_PAYLOAD} in one message"
             raise Mistake("too_much_audio", f"{text}, better 640 (20 ms)")
         seconds = len(payload) / (2 * EAR_RATE)
-        if not seat.sound.take(now, seconds):
+        # A start in the past is none: sound that came later was spoken later.
+        start = max(request.start or 0.0, seat.end or 0.0)
+        silence = seat.silence(start, now)
+        # What is dropped is no silence for what comes after it.
+        seat.end, seat.heard_at = start + seconds, now
+        if not seat.sound.take(now, seconds + silence):
             text = "sound came faster than real time and this piece was dropped; pace it"
             raise Mistake("too_fast", text, counts=False)
-        start = seat.end if request.start is None else request.start
-        seat.end = start + seconds
+        if silence:
+            quiet = np.zeros(round(silence * EAR_RATE), np.float32)
+            room.hear(seat.key, AudioFrame(quiet, EAR_RATE, start - silence))
         samples = np.frombuffer(payload, dtype="<i2").astype(np.float32)
         samples *= _SCALE
         room.hear(seat.key, AudioFrame(samples, EAR_RATE, start))
