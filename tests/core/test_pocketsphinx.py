@@ -22,7 +22,9 @@ from voxelle.audio import EAR_RATE, AudioFrame, Samples, resample
 from voxelle.operations.base import Transcript
 from voxelle.operations.registry import Choice
 from voxelle.operations.stt.manager import STTManager
+from voxelle.operations.stt.pocketsphinx_worker import Ears
 from voxelle.operations.stt.pronunciation import PHONES, guess
+from voxelle.processes.serving import Request, Server, Turn
 from voxelle.streams import Stream
 from voxelle.utils.exceptions import ConfigurationError, STTError
 
@@ -207,3 +209,23 @@ def test_guesses_are_sounds_of_the_model(word: str) -> None:
     assert guess(word)
     assert set(guess(word).split()) <= PHONES
     assert not re.search(r"\d", guess(word))
+
+
+def test_who_waits_longest_for_a_decoder_gets_it_and_nobody_pushes_in() -> None:
+    server = Server(lambda request: iter(()), 0, 1)
+    first, second, third, late = (Request(number, {}, server) for number in range(1, 5))
+    ears = Ears({}, most=1)
+    taken = ears.take(first)
+    assert taken is not None
+    assert [ears.take(second), ears.take(third)] == [None, None]
+    for request in (second, third):
+        request.turn = Turn.SLEEP
+        request.begin_turn()
+    ears.give_back(taken)
+    assert [second.may_run, third.may_run] == [True, False]
+    assert ears.take(late) is None
+    ears.leave(second)  # it was cancelled just now
+    assert third.may_run
+    assert ears.take(third) is taken
+    ears.give_back(taken)
+    assert ears.take(late) is taken

@@ -123,31 +123,32 @@ class Ears:
         self._line: deque[Request] = deque()
 
     def take(self, request: Request) -> Ear | None:
-        """Take a decoder; None if there is none, and the request will be woken when there is."""
-        if self._free:
-            return self._free.pop()
-        if self._may_make > 0:
-            self._may_make -= 1
-            return Ear(self._words)
+        """Take a decoder; None if others come first, and the request will be woken in its turn."""
         if request not in self._line:
             self._line.append(request)
-        return None
+        if self._line[0] is not request or not (self._free or self._may_make):
+            return None
+        self._line.popleft()
+        ear = self._free.pop() if self._free else None
+        self._may_make -= ear is None
+        self._wake_first()
+        return ear or Ear(self._words)
 
     def give_back(self, ear: Ear) -> None:
-        """Give a decoder back, and wake who waits for one."""
+        """Give a decoder back, and wake who has waited longest for one."""
         ear.stop()
         self._free.append(ear)
-        self.wake()
+        self._wake_first()
 
     def leave(self, request: Request) -> None:
         """Leave the line."""
         if request in self._line:
             self._line.remove(request)
+            self._wake_first()
 
-    def wake(self) -> None:
-        """Wake all who wait: the first to come takes the decoder, the others wait on."""
-        for request in self._line:
-            request.wake()
+    def _wake_first(self) -> None:
+        if self._line and (self._free or self._may_make):
+            self._line[0].wake()
 
 
 class Hearing:
