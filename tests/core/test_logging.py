@@ -277,6 +277,7 @@ def test_the_level_may_change_at_once(pipeline: Pipeline) -> None:
     log.warning("loud")
     pipeline.logging.set_level("info")
     logging.getLogger("httpx").info("libraries are quiet")
+    logging.getLogger("uvicorn.error").info("connection open")
     log.info("heard")
     assert [event["event"] for event in pipeline.finish()] == ["loud", "heard"]
 

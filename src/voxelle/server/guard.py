@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 import structlog
 
 from voxelle.server.limits import Limits
-from voxelle.server.rates import Buckets
+from voxelle.server.rates import Buckets, Sparing
 from voxelle.utils.logging_utils import log_api_request, log_security_event
 from voxelle.utils.response_utils import error
 
@@ -78,6 +78,7 @@ class Guard:
         # 50 requests a second of one machine, and ten wrong tokens, then one a minute.
         self._requests = Buckets(rate=50.0, burst=200.0)
         self._failures = Buckets(rate=1 / 60, burst=10.0)
+        self._refusals = Sparing()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Check one request or socket, and pass it on."""
@@ -85,7 +86,8 @@ class Guard:
             await self._app(scope, receive, send)
         elif refusal := self._check(scope):
             path, client = scope["path"][:200], scope.get("client")
-            log_security_event("refused", code=refusal.code, path=path, client=client)
+            facts = {"code": refusal.code, "path": path, "client": client}
+            self._refusals.tell(log_security_event, "refused", **facts)
             await _refuse(scope, send, refusal)
         elif scope["type"] == "websocket":
             await self._app(scope, receive, send)

@@ -19,6 +19,7 @@ from voxelle.events import (
 )
 from voxelle.server.encoder import NoticeEncoder
 from voxelle.server.limits import Limits
+from voxelle.server.rates import Sparing
 from voxelle.utils.exceptions import ValidationError
 
 log = structlog.get_logger(__name__)
@@ -173,6 +174,9 @@ class Hub:
         self.character = "Voxelle"
         self.sessions = 0
         self.desks: dict[str, Desk] = {}
+        self.cuts = Sparing()
+        """Notes the sessions that were cut."""
+
         self._closing: set[asyncio.Task[None]] = set()
 
     def desk(self, name: str) -> Desk:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
+
 
 class Bucket:
     """Lets `rate` units pass each second, and up to `burst` at once after a pause."""
@@ -25,6 +28,26 @@ class Bucket:
     def left(self, now: float) -> float:
         """How much may pass at second `now`."""
         return min(self.burst, self._left + (now - self._at) * self.rate)
+
+
+class Sparing:
+    """Writes down a few of many messages of one kind, and says how many it has left out.
+
+    Clients can cause such messages as often as they like.
+    """
+
+    def __init__(self, rate: float = 1.0, burst: float = 10.0) -> None:
+        self._bucket = Bucket(rate, burst)
+        self._left_out = 0
+
+    def tell(self, write: Callable[..., object], event: str, **facts: object) -> None:
+        """Call `write(event, **facts)` unless there were too many; `left_out` counts those."""
+        if not self._bucket.take(asyncio.get_running_loop().time()):
+            self._left_out += 1
+            return
+        if self._left_out:
+            facts["left_out"], self._left_out = self._left_out, 0
+        write(event, **facts)
 
 
 class Buckets:

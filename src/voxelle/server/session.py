@@ -195,7 +195,7 @@ class Session:
         if self._answers.take(now):
             self.report(mistake.code, str(mistake))
         if self._mistakes >= self.limits.mistakes:
-            log.info("session.cut", session=self.id, code=mistake.code)
+            self.hub.cuts.tell(log.info, "session.cut", session=self.id, code=mistake.code)
             code = MALFORMED if mistake.code.startswith("invalid") else POLICY
             self.cut(code, f"{self._mistakes} mistakes in a row, the last one: {mistake}")
 
@@ -211,7 +211,7 @@ class Session:
         bound = min(self.limits.backlog_bytes, 8 * self.rate + 64_000)
         if self._wire.backlog <= bound:
             return False
-        log.info("session.cut", session=self.id, code="too_slow")
+        self.hub.cuts.tell(log.info, "session.cut", session=self.id, code="too_slow")
         self.cut(LATER, "this client reads too slowly; read faster, or connect again")
         return True
 

@@ -177,7 +177,7 @@ class HTTPProtocol(H11Protocol):
     def _give_up(self) -> None:
         is_still_http = self.transport.get_protocol() is self
         if is_still_http and cast(object, self.cycle) is None and not self.transport.is_closing():
-            logger.info("a client was dropped that did not finish its request")
+            logger.debug("a client was dropped that did not finish its request")
             self.transport.abort()
 
 

@@ -45,6 +45,7 @@ _TALKATIVE = (
     "websockets",
     "asyncio",
     "uvicorn.access",
+    "uvicorn.error",  # where uvicorn also notes every socket that opens or closes
 )
 
 
