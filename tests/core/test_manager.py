@@ -358,6 +358,22 @@ async def test_it_tells_whether_the_provider_in_use_is_paid(
     assert not manager.is_paid
 
 
+async def test_that_somebody_rests_is_told_once_and_not_with_every_request(
+    manager: VoiceManager, anna: Script, bert: Script, caplog: pytest.LogCaptureFixture
+) -> None:
+    anna.requests = [(3600.0, "late")]
+    await manager.use([anna.choice, bert.choice])
+    await say(manager)
+    told: list[Status] = []
+    manager.on_change(told.append)
+    caplog.clear()
+    for _ in range(5):
+        await asyncio.sleep(3)
+        assert await say(manager) == "xyz"
+    assert (told, caplog.records) == ([], [])
+    assert manager.status.error == "anna gave nothing within 2 s"
+
+
 async def test_changes_are_told_once_each_with_their_time(
     manager: VoiceManager, anna: Script, bert: Script
 ) -> None:

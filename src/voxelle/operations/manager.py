@@ -141,7 +141,7 @@ class OperationManager(Generic[P]):
             async with aclosing(stream):
                 if source is not None:
                     source.forget()
-                self._note_answer(seat, failure)
+                self._note_answer(seat)
                 try:
                     if not isinstance(first, _End):
                         yield first
@@ -327,18 +327,21 @@ class OperationManager(Generic[P]):
         sentence = f"{name}: {str(error) or type(error).__name__}"
         return self.error(sentence, provider=name, is_retryable=is_retryable)
 
-    def _note_answer(self, seat: Seat[P], failure: OperationError | None) -> None:
+    def _note_answer(self, seat: Seat[P]) -> None:
         if seat not in self._seats:
             return
         if seat is not self._seats[0]:
-            self._tell("degraded", str(failure or self._status.error))
+            before = self._seats[self._seats.index(seat) - 1]
+            self._tell("degraded", before.failure or self._status.error)
         else:
             self._tell("degraded" if self._left_out else "ok", self._left_out)
 
     def _note_failure(self, seat: Seat[P], error: OperationError) -> None:
-        log.warning("a provider failed", extra=_facts(error))
+        # Who is left alone for a while has failed before, and that was told then.
+        if seat.failure in ("", str(error)):
+            log.warning("a provider failed", extra=_facts(error))
         if seat in self._seats:
-            self._tell("degraded", str(error))
+            self._tell("degraded", seat.failure or str(error))
 
     def _tell(self, state: State, error: str) -> None:
         before = self._status
