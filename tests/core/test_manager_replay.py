@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 
 from voxelle.audio import AudioFrame
+from voxelle.conversation.hearing import UNDERSTAND_S
 from voxelle.operations.base import Provider, Transcript
 from voxelle.operations.manager import OperationManager
 from voxelle.operations.patience import Patience
 from voxelle.operations.registry import Choice, Registry
 from voxelle.operations.replay import Replay, replayable
+from voxelle.processes.worker import WorkerSettings
 from voxelle.streams import Stream, prefetch
 from voxelle.utils.exceptions import STTError
 
@@ -231,6 +233,13 @@ async def test_all_ears_that_hang_fail_together_before_the_room_gives_up() -> No
         assert asyncio.get_running_loop().time() - start - 5 == pytest.approx(12)
         assert manager.status.state == "down"
         await manager.close()
+
+
+def test_workers_give_up_before_managers_and_managers_before_rooms() -> None:
+    patience, worker = Patience(), WorkerSettings("any")
+    assert worker.cancel_s < worker.answer_s < patience.final_s / 2
+    assert worker.answer_s < min(patience.first_item_s, patience.next_item_s)
+    assert patience.final_s <= UNDERSTAND_S - 2
 
 
 async def test_an_ear_that_hangs_after_its_first_words_has_failed_and_is_left_alone() -> None:
