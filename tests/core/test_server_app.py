@@ -203,8 +203,10 @@ async def test_a_changed_config_is_taken_over_between_turns(tmp_path: Path) -> N
         await eventually(
             lambda: (core.hub.character, core.operations.filter_audio.name) == ("Orin", "gain")
         )
+        room = core.rooms.room("main")
         path.write_text("character: [", encoding="utf-8")
         await eventually(lambda: "the old config stays" in core.readiness.notes.get("config", ""))
+        await eventually(lambda: "the old config stays" in room.state.detail)
         assert core.hub.character == "Orin"
         path.write_text(text + "  - {role: filter_audio, id: gain}\n", encoding="utf-8")
         await eventually(lambda: "config" not in core.readiness.notes)

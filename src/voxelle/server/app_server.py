@@ -22,6 +22,7 @@ from voxelle.conversation.cast import Cast
 from voxelle.conversation.rooms import Rooms
 from voxelle.home import Home
 from voxelle.operations.base import TextFilter
+from voxelle.operations.status import Status
 from voxelle.operations.vad.shared import SharedVad
 from voxelle.prompter.character import load_character
 from voxelle.prompter.prompter import Prompter
@@ -93,7 +94,7 @@ class AppServer:
             prompter = await asyncio.to_thread(self._load_prompter, self.config)
             opening.push_async_callback(self.operations.close)
             self.operations.character = prompter.character.name
-            failures = await self.operations.open(self.config, self.readiness.take)
+            failures = await self.operations.open(self.config, self._note_status)
             self._note_failures(failures)
             self._cast = self._make_cast(prompter)
             settings = self.config.conversation
@@ -149,6 +150,11 @@ class AppServer:
             else:
                 self.readiness.notes[role] = f"{role}: {name} stands in, because {sentence(reason)}"
 
+    def _note_status(self, status: Status) -> None:
+        self.readiness.take(status)
+        if self._rooms is not None:
+            self._rooms.refresh()
+
     def _load_prompter(self, config: Config) -> Prompter:
         prompts = self.home.prompts
         return Prompter(
@@ -196,6 +202,7 @@ class AppServer:
                     log.exception("config.not_applied")
                     why = f"{type(error).__name__}; the log has more"
                     self.readiness.notes["config"] = f"the new config is in use only in part: {why}"
+                self.rooms.refresh()  # the page tells it now, not with her next reply
 
     async def _take(self, outcome: Outcome) -> None:
         if isinstance(outcome, Changed):
