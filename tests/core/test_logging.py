@@ -260,6 +260,13 @@ def test_a_failure_is_one_sentence_on_the_console_and_its_traceback_in_the_file(
     assert "two at once" in group
 
 
+def test_waiting_for_the_start_is_noted_at_debug_and_failures_at_info(pipeline: Pipeline) -> None:
+    lu.log_api_request("GET", "/ready", 503, 0.01)
+    lu.log_api_request("GET", "/nothing", 404, 0.01)
+    lu.log_api_request("POST", "/api/rooms/main/say", 503, 0.01)
+    assert [event["level"] for event in pipeline.finish()] == ["debug", "info", "info"]
+
+
 def test_without_a_file_the_console_has_the_traceback() -> None:
     console = io.StringIO()
     with Logging(LogOptions(), console):

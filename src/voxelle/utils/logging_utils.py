@@ -289,7 +289,8 @@ def log_api_request(method: str, path: str, status: int, seconds: float, **facts
     Looking at a page is noted at debug, everything that changes something or fails at info.
     """
     said = {"method": method, "path": path.partition("?")[0], "status": status, **facts}
-    is_look = method in {"GET", "HEAD"} and status < 400
+    # Whoever waits for the start asks twenty times a second, and 503 is the answer to that.
+    is_look = method in {"GET", "HEAD"} and (status < 400 or status == 503)
     level = logging.DEBUG if is_look else logging.INFO
     _log("API_REQUEST", level, "request", s=round(seconds, 4), **said)
 
