@@ -40,6 +40,7 @@ from voxelle.conversation.room import Room
 from voxelle.conversation.rooms import Rooms
 from voxelle.conversation.settings import ConversationSettings
 from voxelle.events import Member
+from voxelle.utils.logging_utils import Logging, LogOptions
 
 MEMBER = Member(platform="bench", id="ann", name="Ann")
 SETTINGS = ConversationSettings.model_validate({"director": {"idle_s": 0}, "speculation": "off"})
@@ -171,6 +172,7 @@ def main() -> int:
     options = parser.parse_args()
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    Logging(LogOptions("warning", None, console="none")).start()
     print(machine(), "- one core" if hasattr(os, "sched_setaffinity") else "")
 
     with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from voxelle.audio import AudioFrame
+from voxelle.conversation.history import History
 from voxelle.events import (
     Member,
     Notice,
@@ -34,6 +35,7 @@ class RecordingRoom:
         self.listeners: list[Listener] = []
         self.news = asyncio.Event()
         self.is_broken = False
+        self.history = History(100)
 
     def _note(self, *what: Any) -> None:
         if self.is_broken:

@@ -113,8 +113,8 @@ async def test_speech_that_goes_on_right_after_its_end_teaches_patience() -> Non
     ("frame", "says"),
     [
         (AudioFrame(np.zeros(960, np.float32), 48_000), "16000 Hz, not 48000 Hz"),
-        (AudioFrame(np.full(FRAME, np.nan, np.float32), EAR_RATE), "not finite"),
-        (AudioFrame(np.full(FRAME, np.inf, np.float32), EAR_RATE), "not finite"),
+        (AudioFrame(np.full(FRAME, np.nan, np.float32), EAR_RATE), "only finite"),
+        (AudioFrame(np.full(FRAME, np.inf, np.float32), EAR_RATE), "only finite"),
     ],
 )
 async def test_what_is_no_sound_is_refused_and_harms_nothing(frame: AudioFrame, says: str) -> None:

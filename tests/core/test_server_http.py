@@ -3,13 +3,15 @@ from __future__ import annotations
 import asyncio
 import mimetypes
 from collections.abc import AsyncGenerator
+from datetime import UTC, datetime
 
 import httpx
 import pytest
 import pytest_asyncio
 
 from server_rooms import RecordingServer, recording_server
-from voxelle.events import StateChanged
+from voxelle.events import Member, StateChanged
+from voxelle.prompter.situation import Remark
 from voxelle.server.limits import Limits
 from voxelle.server.listen import address_of, open_port
 from voxelle.utils.exceptions import ConfigurationError
@@ -70,6 +72,23 @@ async def test_the_operator_commands_a_room(
         ("say", "thank them"),
         ("direct", "thank them"),
     ]
+
+
+async def test_the_history_of_a_room_comes_page_by_page(
+    server: RecordingServer, http: httpx.AsyncClient
+) -> None:
+    ann = Member(platform="test", id="ann", name="Ann")
+    noon = datetime(2026, 11, 25, 12, tzinfo=UTC)
+    for number in range(5):
+        server.main.history.add(Remark("wrote", f"line {number}", noon, ann))
+    answer = (await http.get("/api/rooms/main/history?page_size=2&page=2")).json()
+    assert [item["text"] for item in answer["data"]["items"]] == ["line 2", "line 1"]
+    assert (answer["data"]["total"], answer["data"]["has_next"]) == (5, True)
+    assert answer["data"]["items"][0]["name"] == "Ann"
+    for wrong in ("page=0", "page_size=100000", "page=x"):
+        answer = (await http.get(f"/api/rooms/main/history?{wrong}")).json()
+        assert answer["success"] is False
+        assert "page" in answer["message"]
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,7 @@ from voxelle.events import (
     encode,
 )
 from voxelle.utils.exceptions import IntegrationError, VoxelleException
+from voxelle.utils.logging_utils import log_integration
 
 log = structlog.get_logger(__name__)
 
@@ -165,7 +166,9 @@ class Client:
                 wait_s = retry.wait_s(attempt)
                 if loop.time() + wait_s - since > retry.give_up_s:
                     raise
-                log.info("client.retry", url=self.url, wait_s=round(wait_s, 2), reason=str(error))
+                log_integration(
+                    "core", "client.retry", url=self.url, wait_s=round(wait_s, 2), reason=str(error)
+                )
                 attempt += 1
                 await asyncio.sleep(wait_s)
             else:
@@ -182,7 +185,7 @@ class Client:
                     ended = closed(error, self.url)
                     if retry is None or not isinstance(ended, IntegrationError):
                         raise ended from error
-                    log.info("client.lost", url=self.url, reason=str(ended))
+                    log_integration("core", "client.lost", url=self.url, reason=str(ended))
                     # Everybody who was connected has lost it now: they must not return at once.
                     await asyncio.sleep(retry.wait_s(0))
                     await self.open_patiently(retry)

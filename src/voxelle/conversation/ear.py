@@ -6,8 +6,6 @@ import asyncio
 from collections import deque
 from typing import Protocol
 
-import numpy as np
-
 from voxelle.audio import EAR_RATE, AudioFrame
 from voxelle.conversation.endpointing import Endpointing
 from voxelle.conversation.segmenter import (
@@ -21,10 +19,13 @@ from voxelle.conversation.settings import EndpointingSettings
 from voxelle.conversation.utterance import Utterance
 from voxelle.events import Member
 from voxelle.operations.vad.shared import SharedVad
-from voxelle.utils.exceptions import ValidationError
+from voxelle.utils.validators import audio, rate
 
 PRE_ROLL_S = 0.35
 """Sound kept from before speech is noticed: the noticing (0.06-0.11 s) and a soft first sound."""
+
+LONGEST_FRAME_S = 60.0
+"""Seconds of sound that may come at once; live sound comes in 0.02 s."""
 
 GAP_S = 0.1
 """Seconds without sound that count as silence: Discord and talk keys send nothing when silent."""
@@ -83,17 +84,9 @@ class Ear:
         return self._segmenter.voiced_s
 
     def hear(self, frame: AudioFrame) -> None:
-        """Take sound at 16 kHz; raise `ValidationError` for another rate or for NaN."""
-        if frame.rate != EAR_RATE:
-            raise ValidationError(
-                f"an ear takes {EAR_RATE} Hz, not {frame.rate} Hz: resample before sending",
-                member=self.member.name,
-            )
-        if not np.isfinite(frame.samples).all():
-            raise ValidationError(
-                "the sound holds numbers that are not finite (NaN or infinity)",
-                member=self.member.name,
-            )
+        """Take sound at 16 kHz; raise `ValidationError` for another rate, NaN or too much."""
+        rate(frame.rate, "the rate of what is heard", exactly=EAR_RATE)
+        audio(frame.samples, "what is heard", rate_hz=EAR_RATE, most_s=LONGEST_FRAME_S)
         self._heard_at = self._loop.time()
         self._vad.push(frame.samples)
         if self._segmenter.is_speech and self.utterance is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Literal, Protocol, TypeAlias
 
 from voxelle.conversation.audience import Audience
@@ -15,6 +16,7 @@ from voxelle.conversation.settings import ConversationSettings
 from voxelle.conversation.turn import Task, Turn
 from voxelle.events import TurnEnded
 from voxelle.utils.exceptions import OperationError
+from voxelle.utils.logging_utils import log_context, log_error, log_performance
 
 log = logging.getLogger(__name__)
 
@@ -128,7 +130,7 @@ class Floor:
         )
         turn = Turn(number, task, self._cast(), playout, self._settings.longest_reply_s)
         # The run owns the performance and outlives it; the floor owns the run until close().
-        performance = asyncio.create_task(turn.perform(), name=f"turn {number}")
+        performance = asyncio.create_task(self._perform(turn), name=f"turn {number}")
         performance.add_done_callback(lambda _: turn.ended.set())
         self._performances[turn] = performance
         run = asyncio.create_task(self._run(turn, performance), name=f"run of turn {number}")
@@ -136,9 +138,17 @@ class Floor:
         run.add_done_callback(self._runs.discard)
         return turn
 
+    async def _perform(self, turn: Turn) -> None:
+        with log_context(turn=turn.number):  # for whatever a provider writes on its behalf
+            await turn.perform()
+
     def _sounds(self, turn: Turn) -> None:
-        turn.stamps.setdefault("sound", asyncio.get_running_loop().time())
+        loop = asyncio.get_running_loop()
+        turn.stamps.setdefault("sound", loop.time())
         self._listener.turn_sounds(turn)
+        # After the sound is out: writing a message takes longer than all the rest of this.
+        seconds = turn.latency()["sound"]
+        loop.call_soon(partial(log_performance, "decision to sound", seconds, turn=turn.number))
 
     async def _run(self, turn: Turn, performance: asyncio.Task[None]) -> None:
         try:
@@ -175,7 +185,7 @@ class Floor:
         error = performance.exception()
         if error is None:
             return TurnEnded(turn=turn.number, reason="finished", heard=heard, unheard=unheard)
-        log.error("turn failed", extra={"turn": turn.number}, exc_info=error)
+        log_error("turn failed", error, turn=turn.number)
         detail = (
             str(error) if isinstance(error, OperationError) else "an unexpected fault; see the log"
         )

@@ -36,7 +36,7 @@ from voxelle.server.operations import Operations
 from voxelle.server.readiness import Readiness, sentence
 from voxelle.streams import Stream
 from voxelle.utils.exceptions import ConfigurationError, OperationError, VoxelleException
-from voxelle.utils.logging_utils import set_level
+from voxelle.utils.logging_utils import log_operation, set_level
 
 log = structlog.get_logger(__name__)
 
@@ -213,7 +213,8 @@ class AppServer:
 
     async def _change_role(self, role: Role, config: Config) -> list[str]:
         try:
-            await self.operations.change(role, config)
+            with log_operation("change an operation", role=role):
+                await self.operations.change(role, config)
         except VoxelleException as error:
             log.exception("operation.not_changed", operation=role)
             return [f"the old {role} stays: {sentence(error)}"]

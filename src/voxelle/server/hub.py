@@ -9,6 +9,7 @@ from typing import Protocol
 import structlog
 
 from voxelle.audio import AudioFrame
+from voxelle.conversation.history import History
 from voxelle.events import (
     Member,
     Notice,
@@ -43,6 +44,9 @@ class Listener(Protocol):
 
 class Room(Protocol):
     """A room as the server uses it; the conversation package has the real one."""
+
+    history: History
+    """What was said here."""
 
     def enter(self, member: Member) -> None:
         """Let somebody in, or take their new name and roles."""

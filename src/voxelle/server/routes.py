@@ -10,9 +10,11 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict
 
 from voxelle.events import Text
+from voxelle.prompter.situation import Remark
 from voxelle.server.hub import MAIN, Desk, Hub, Room
 from voxelle.server.readiness import Readiness
-from voxelle.utils.response_utils import error, success
+from voxelle.utils.exceptions import ValidationError
+from voxelle.utils.response_utils import error, paginated, success
 
 
 class Words(BaseModel):
@@ -28,6 +30,7 @@ def make_routes(hub: Hub, readiness: Readiness) -> APIRouter:
     router = APIRouter()
     _add_probes(router, readiness)
     _add_state(router, hub, readiness)
+    _add_history(router, hub)
     _add_commands(router, hub)
     return router
 
@@ -63,6 +66,27 @@ def _add_state(router: APIRouter, hub: Hub, readiness: Readiness) -> None:
             "rooms": [_describe(desk) for desk in hub.desks.values()],
         }
         return JSONResponse(success("state", data))
+
+
+def _add_history(router: APIRouter, hub: Hub) -> None:
+    @router.get("/api/rooms/{room}/history")
+    async def history(room: str, page: int = 1, page_size: int = 50) -> JSONResponse:
+        """Give what was said in a room, newest first, page by page."""
+        remarks = [_remark(remark) for remark in reversed(_find(hub, room).room.history.remarks)]
+        try:
+            return JSONResponse(paginated("history", remarks, page, page_size))
+        except ValidationError as error:
+            raise HTTPException(422, str(error)) from error
+
+
+def _remark(remark: Remark) -> dict[str, Any]:
+    return {
+        "kind": remark.kind,
+        "text": remark.text,
+        "at": remark.at.isoformat(),
+        "name": remark.member.name if remark.member else "",
+        "is_own": remark.is_own,
+    }
 
 
 def _describe(desk: Desk) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from abc import ABC, abstractmethod
 from typing import Any, ClassVar, Protocol
 
 import pydantic
@@ -43,7 +44,7 @@ class Mistake(ValidationError):  # noqa: N818 - whose it is matters, and it is r
         """Whether it counts towards being thrown out."""
 
 
-class Session:
+class Session(ABC):
     """Reads requests, answers mistakes, passes notices on, and throws out who does not behave.
 
     A session is a `Listener`. All its methods are plain calls on the loop's thread.
@@ -69,11 +70,11 @@ class Session:
 
     # --- what subclasses do ------------------------------------------------------
 
+    @abstractmethod
     def handle(self, request: Request, now: float) -> None:
         """Do what was asked for at loop time `now`; raise `ValidationError` if it cannot be."""
-        raise NotImplementedError
 
-    def let_go(self) -> None:
+    def let_go(self) -> None:  # noqa: B027 - not every session leaves something behind
         """Undo what this session did to its room; `self.desk` is still there."""
 
     # --- the life of a session ---------------------------------------------------

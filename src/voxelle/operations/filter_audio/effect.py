@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import aclosing
 from typing import Protocol
@@ -39,14 +40,14 @@ class Effect(Protocol):
         ...
 
 
-class EffectProvider(Provider):
+class EffectProvider(Provider, ABC):
     """A provider whose streams are made by an `Effect`, one for each line."""
 
     name = "effect"
 
+    @abstractmethod
     def begin(self, rate: int) -> Effect:
         """Give the effect for a new line at `rate` hertz."""
-        raise NotImplementedError
 
     def rate_out(self, rate: int) -> int:
         """Give the hertz of what comes out."""
