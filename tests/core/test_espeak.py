@@ -16,7 +16,7 @@ import pytest
 
 from contracts.providers import need_package
 from voxelle.audio import AudioFrame
-from voxelle.operations.registry import Choice
+from voxelle.operations.registry import Choice, command_for
 from voxelle.operations.tts.espeak_worker import PIECE, Words, pieces
 from voxelle.operations.tts.lines import plain
 from voxelle.operations.tts.manager import TTSManager
@@ -165,7 +165,7 @@ def test_missing_package_is_named_with_the_extra() -> None:
     command = [sys.executable, "-c", code]
     result = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - our own code
     assert "NotInstalledError" in result.stdout
-    assert "voxelle[espeak]" in result.stdout
+    assert command_for("espeak") in result.stdout
 
 
 @pytest.mark.parametrize("text", ["", "short", "x" * 1_000, "One. Two! " * 90, "word " * 300])

@@ -20,6 +20,7 @@ from emulators.tiny_whisper import make_tiny_whisper
 from requirements import need
 from voxelle.audio import AudioFrame
 from voxelle.operations.base import Transcript
+from voxelle.operations.registry import command_for
 from voxelle.operations.stt import faster_whisper as ear_module
 from voxelle.operations.stt import whisper_models
 from voxelle.operations.stt.faster_whisper import (
@@ -440,4 +441,4 @@ def test_missing_package_is_named_with_the_extra_and_a_fallback_stands_in(tmp_pa
     said = result.stdout
     assert "NotInstalledError" in said
     assert "scripted True" in said
-    assert said.count("voxelle[local]") == 3
+    assert said.count(command_for("local")) == 3

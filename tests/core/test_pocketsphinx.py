@@ -20,7 +20,7 @@ from contracts.providers import need_package
 from requirements import need
 from voxelle.audio import EAR_RATE, AudioFrame, Samples, resample
 from voxelle.operations.base import Transcript
-from voxelle.operations.registry import Choice
+from voxelle.operations.registry import Choice, command_for
 from voxelle.operations.stt.manager import STTManager
 from voxelle.operations.stt.pocketsphinx_worker import Ears
 from voxelle.operations.stt.pronunciation import PHONES, guess
@@ -193,7 +193,7 @@ def test_missing_package_is_named_with_the_extra() -> None:
     command = [sys.executable, "-c", code]
     result = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - our own code
     assert "NotInstalledError" in result.stdout
-    assert "voxelle[pocketsphinx]" in result.stdout
+    assert command_for("pocketsphinx") in result.stdout
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,14 @@ def test_a_plugin_that_does_not_work_is_named_with_the_reason(
         plugins.find(name)
 
 
-def test_a_missing_package_of_ours_comes_with_the_command_that_installs_it() -> None:
+def test_a_missing_package_of_ours_comes_with_the_command_that_installs_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    info = tmp_path / "voxelle-9.9.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: voxelle\nVersion: 9.9\n")
+    (info / "INSTALLER").write_text("pip\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
     registry = Registry("tts", {"heavy": "no_such_package_at_all:Voice"}, {"heavy": "local"})
     with pytest.raises(ConfigurationError, match=r'pip install "voxelle\[local\]"'):
         registry.find("heavy")
