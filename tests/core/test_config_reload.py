@@ -79,7 +79,7 @@ async def test_a_change_with_mistakes_is_refused_and_the_old_config_stays(home: 
 
 
 @pytest.mark.parametrize(
-    "text", ["name: A\nborn: 2026-13-01", "about: " + "[" * 9_000, "name: !!int ''"]
+    "text", ["name: A\nborn: 2026-13-01", "about: " + "[" * 90_000, "name: !!int ''"]
 )
 async def test_a_character_that_is_no_plain_yaml_is_refused_and_the_old_config_stays(
     home: Home, text: str

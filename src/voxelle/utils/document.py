@@ -80,13 +80,32 @@ def read_document(path: Path) -> Document:
         raise ConfigurationError(f"{path}:{line}: is not UTF-8; save it as UTF-8") from error
 
 
+class _ShallowLoader(yaml.SafeLoader):
+    """Gives up at the first level that is too deep: PyYAML takes seconds for thousands of them."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self._depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        self._depth += 1
+        if self._depth > MAX_DEPTH + 2:  # one more for the document, one for its last values
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call] # not in its stubs
+            problem = f"nested too deeply: over {MAX_DEPTH} levels"
+            raise yaml.composer.ComposerError(None, None, problem, mark)
+        try:
+            return super().compose_node(parent, index)
+        finally:
+            self._depth -= 1
+
+
 def parse_document(text: str, name: str, example: str = "character: iris") -> Document:
     """Read YAML text as `read_document` does; `name` stands for the file in errors.
 
     `example` is shown if the text holds no keys and values.
     """
     try:
-        loader = yaml.SafeLoader(text)
+        loader = _ShallowLoader(text)
         node = loader.get_single_node()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
