@@ -85,6 +85,11 @@ async def test_the_history_of_a_room_comes_page_by_page(
     assert [item["text"] for item in answer["data"]["items"]] == ["line 2", "line 1"]
     assert (answer["data"]["total"], answer["data"]["has_next"]) == (5, True)
     assert answer["data"]["items"][0]["name"] == "Ann"
+    for kinds, total in (("kind=said", 0), ("kind=said&kind=wrote", 5)):
+        answer = (await http.get(f"/api/rooms/main/history?{kinds}")).json()
+        assert answer["data"]["total"] == total
+    answer = (await http.get("/api/rooms/main/history?kind=sung")).json()
+    assert "kind[0] must be one of" in answer["message"]
     for wrong in ("page=0", "page_size=100000", "page=x"):
         answer = (await http.get(f"/api/rooms/main/history?{wrong}")).json()
         assert answer["success"] is False

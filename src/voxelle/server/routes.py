@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any, get_args
 
-from fastapi import APIRouter, HTTPException
+from fastapi import APIRouter, HTTPException, Query
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict
 
 from voxelle.events import Text
+from voxelle.messages import Kind
 from voxelle.prompter.situation import Remark
 from voxelle.server.hub import MAIN, Desk, Hub, Room
 from voxelle.server.readiness import Readiness
 from voxelle.utils.exceptions import ValidationError
 from voxelle.utils.response_utils import error, paginated, success
+from voxelle.utils.validators import choice, list_of
+
+_KINDS: tuple[str, ...] = get_args(Kind)
+_ALL: list[str] = []
+"""No kind in particular."""
 
 
 class Words(BaseModel):
@@ -70,10 +76,14 @@ def _add_state(router: APIRouter, hub: Hub, readiness: Readiness) -> None:
 
 def _add_history(router: APIRouter, hub: Hub) -> None:
     @router.get("/api/rooms/{room}/history")
-    async def history(room: str, page: int = 1, page_size: int = 50) -> JSONResponse:
-        """Give what was said in a room, newest first, page by page."""
-        remarks = [_remark(remark) for remark in reversed(_find(hub, room).room.history.remarks)]
+    async def history(
+        room: str, page: int = 1, page_size: int = 50, kind: Annotated[list[str], Query()] = _ALL
+    ) -> JSONResponse:
+        """Give what was said in a room, newest first, page by page; `kind` may be repeated."""
+        said = reversed(_find(hub, room).room.history.remarks)
         try:
+            kinds = list_of(kind, "kind", lambda one, name: choice(one, name, _KINDS), most=9)
+            remarks = [_remark(remark) for remark in said if not kinds or remark.kind in kinds]
             return JSONResponse(paginated("history", remarks, page, page_size))
         except ValidationError as error:
             raise HTTPException(422, str(error)) from error
